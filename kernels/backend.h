@@ -1,0 +1,205 @@
+#ifndef KERNELS_BACKEND_H_
+#define KERNELS_BACKEND_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kernels/tensor.h"
+
+namespace penstock {
+
+// c = op(a) * op(b) [+ bias] [+ addend], or c += op(a) * op(b).
+struct MatmulArgs {
+  ConstTensor a;
+  ConstTensor b;
+  Tensor c;                     // [m, n]; must not overlap a, b, bias.
+  bool transpose_a = false;     // op(a) is a's transpose: a is [k, m].
+  bool transpose_b = false;     // b is [n, k].
+  bool accumulate = false;      // Add to c; then neither bias nor addend.
+  const float* bias = nullptr;  // [n], added to every row.
+  ConstTensor addend;           // [m, n] when its data is set; may be c itself.
+};
+
+// Causal self-attention of `batch` sequences of `sequence` tokens, `heads`
+// heads of `head_dim`. Row b * sequence + t of every tensor is token t of
+// sample b, columns h * head_dim .. of q, k, v and out are head h.
+struct AttentionShape {
+  int64_t batch = 0;
+  int64_t sequence = 0;
+  int64_t heads = 0;
+  int64_t head_dim = 0;
+};
+
+// One tensor of a flat parameter arena, for the optimizer.
+struct AdamWArgs {
+  float* weight = nullptr;  // [count]; this and the next three alias nothing.
+  const float* gradient = nullptr;
+  float* first_moment = nullptr;
+  float* second_moment = nullptr;
+  int64_t count = 0;
+  float gradient_scale = 1;  // Clip factor.
+  float learning_rate = 0;
+  float beta1 = 0;
+  float beta2 = 0;
+  float epsilon = 0;
+  float weight_decay = 0;  // 0 for tensors that are not decayed.
+  int64_t step = 0;        // From 1; for bias correction.
+};
+
+// One device and the operations that layers need on it.
+//
+// Operations are ordered as if by one queue and may return before they are
+// done; `Synchronize` waits and reports the first error since the last call.
+// Arguments are checked before anything is queued, so InvalidArgument always
+// comes from the call itself. Same inputs give the same bits on the same
+// device.
+//
+// "+=" in a comment means that the result is added to what is there (gradients
+// of weights); "=" that it is overwritten (everything else). Statistics,
+// biases, gains, losses and all gradients of weights are float32 whatever the
+// tensors are; sums are taken in float32 or wider.
+//
+// Thread-compatible. Every backend passes
+// tests/conformance/backend_conformance.
+//
+// Errors of every operation:
+//   InvalidArgument: shapes do not agree, or a size is negative.
+//   Unimplemented: the backend lacks the data type.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual std::string_view name() const = 0;
+
+  // Uninitialized device memory, aligned to 256 bytes. Freed by `Free` only.
+  //
+  // Errors: ResourceExhausted: not enough memory.
+  virtual absl::StatusOr<std::byte*> Allocate(int64_t bytes) = 0;
+  virtual void Free(std::byte* memory) = 0;
+
+  // Copies between host and device memory, or within the device.
+  virtual absl::Status CopyIn(std::span<const std::byte> host,
+                              std::byte* device) = 0;
+  virtual absl::Status CopyOut(const std::byte* device,
+                               std::span<std::byte> host) = 0;
+  virtual absl::Status Copy(const std::byte* from, std::byte* to,
+                            int64_t bytes) = 0;
+  virtual absl::Status Zero(std::byte* memory, int64_t bytes) = 0;
+  virtual absl::Status Synchronize() = 0;
+
+  virtual absl::Status Matmul(const MatmulArgs& args) = 0;
+
+  // sums[c] += sum over r of x[r, c]: the gradient of a bias.
+  virtual absl::Status ColumnSums(ConstTensor x, float* sums) = 0;
+
+  // out[i] += x[i].
+  virtual absl::Status Accumulate(const float* x, int64_t count,
+                                  float* out) = 0;
+
+  // LayerNorm (Ba et al. 2016), row by row:
+  //   xhat = (x - mean) * rstd,  rstd = 1 / sqrt(variance + epsilon)
+  //   out = xhat * gain + bias
+  // x, out [rows, cols]; gain, bias [cols]; mean, rstd [rows] are outputs.
+  virtual absl::Status LayerNorm(ConstTensor x, const float* gain,
+                                 const float* bias, float epsilon, Tensor out,
+                                 float* mean, float* rstd) = 0;
+
+  // out = xhat * gain + bias with the mean and rstd of a LayerNorm before: the
+  // same bits as its output.
+  virtual absl::Status LayerNormApply(ConstTensor x, const float* mean,
+                                      const float* rstd, const float* gain,
+                                      const float* bias, Tensor out) = 0;
+
+  // dx = addend + gradient of LayerNorm with respect to x; dout, addend and dx
+  // [rows, cols]. addend may have null data, for none. dx may be addend or
+  // dout.
+  virtual absl::Status LayerNormBackwardInput(
+      ConstTensor dout, ConstTensor x, const float* mean, const float* rstd,
+      const float* gain, ConstTensor addend, Tensor dx) = 0;
+
+  // dgain[c] += sum_r dout * xhat,  dbias[c] += sum_r dout.
+  virtual absl::Status LayerNormBackwardWeight(ConstTensor dout, ConstTensor x,
+                                               const float* mean,
+                                               const float* rstd, float* dgain,
+                                               float* dbias) = 0;
+
+  // out = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel
+  // 2016, the tanh form). out may be x.
+  virtual absl::Status Gelu(ConstTensor x, Tensor out) = 0;
+
+  // dx = dout * gelu'(x), and out = gelu(x) with the bits of Gelu. dx may be
+  // dout; out must not overlap the others.
+  virtual absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
+                                    Tensor out) = 0;
+
+  // out = softmax(q k' / sqrt(head_dim), causal) v, block by block (Dao 2023);
+  // lse [batch, heads, sequence] keeps each row's log-sum-exp. `scratch` has
+  // AttentionScratchBytes.
+  virtual absl::Status Attention(const AttentionShape& shape, ConstTensor q,
+                                 ConstTensor k, ConstTensor v, Tensor out,
+                                 float* lse, std::byte* scratch) = 0;
+
+  // dq, dk, dv from dout and what the forward pass had. Recomputes the softmax
+  // from lse; never holds more than a block of it.
+  virtual absl::Status AttentionBackward(const AttentionShape& shape,
+                                         ConstTensor q, ConstTensor k,
+                                         ConstTensor v, ConstTensor out,
+                                         ConstTensor dout, const float* lse,
+                                         Tensor dq, Tensor dk, Tensor dv,
+                                         std::byte* scratch) = 0;
+
+  // out[r] = token_table[tokens[r]] + position_table[r % sequence]. Tables are
+  // [vocabulary, cols] and [>= sequence, cols]; tokens [rows] are on the
+  // device.
+  //
+  // Errors: InvalidArgument also for a token >= vocabulary, on backends that
+  // see it; callers check tokens when they read them.
+  virtual absl::Status Embedding(const int32_t* tokens, int64_t sequence,
+                                 ConstTensor token_table,
+                                 ConstTensor position_table, Tensor out) = 0;
+
+  // d_token_table[tokens[r]] += dout[r], d_position_table[r % sequence] +=
+  // dout[r], r ascending.
+  virtual absl::Status EmbeddingBackward(const int32_t* tokens,
+                                         int64_t sequence, ConstTensor dout,
+                                         Tensor d_token_table,
+                                         Tensor d_position_table) = 0;
+
+  // Softmax cross-entropy of each row of logits [rows, vocabulary]:
+  //   losses[r] = log(sum_c exp(logits[r, c])) - logits[r, labels[r]]
+  // in nats, and logits becomes scale * (softmax - onehot(label)), the
+  // gradient.
+  virtual absl::Status CrossEntropy(Tensor logits, const int32_t* labels,
+                                    float scale, float* losses) = 0;
+
+  // *sum = sum of x[i]^2 in double, in an order that depends on count alone.
+  // Host memory; waits for the result.
+  virtual absl::Status SumOfSquares(const float* x, int64_t count,
+                                    double* sum) = 0;
+
+  // AdamW (Loshchilov & Hutter 2019, algorithm 2), g = gradient_scale *
+  // gradient:
+  //   w -= lr * decay * w;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2
+  //   w -= lr * (m / (1-b1^step)) / (sqrt(v / (1-b2^step)) + epsilon)
+  virtual absl::Status AdamW(const AdamWArgs& args) = 0;
+};
+
+// Bytes that Attention and AttentionBackward need at `scratch`, the larger of
+// the two over all backends.
+int64_t AttentionScratchBytes(const AttentionShape& shape);
+
+// Runs on the calling thread.
+std::unique_ptr<Backend> MakeCpuBackend();
+
+// Errors:
+//   Unavailable: built without CUDA, or no such device.
+absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(int device);
+
+}  // namespace penstock
+
+#endif  // KERNELS_BACKEND_H_

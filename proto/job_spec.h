@@ -1,0 +1,95 @@
+#ifndef PROTO_JOB_SPEC_H_
+#define PROTO_JOB_SPEC_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "proto/gpt2.h"
+
+namespace penstock {
+
+// A model whose layers sleep instead of computing: the real control path, plans
+// and links with more stages than cores. Times are per layer and micro-batch.
+struct SimModel {
+  int64_t layers = 0;
+  int64_t forward_us = 0;
+  int64_t input_gradient_us = 0;
+  int64_t weight_gradient_us = 0;
+  int64_t boundary_bytes = 4096;  // Of one tensor between two stages.
+
+  friend bool operator==(const SimModel&, const SimModel&) = default;
+};
+
+// What is trained. Before planning, a job that starts from files has their
+// configuration read into `architecture`.
+struct ModelSpec {
+  std::variant<Gpt2Config, SimModel> architecture;
+  // Directory with config.json and model.safetensors in Hugging Face form whose
+  // weights training starts from; empty to draw them from the seed.
+  std::string init_from;
+};
+
+enum class SampleOrder { kSequential, kShuffled };
+
+struct DataSpec {
+  std::string tokens;          // Path of the token file.
+  std::string dtype = "auto";  // uint16, uint32, or auto by the file's header.
+  SampleOrder order = SampleOrder::kSequential;
+};
+
+// AdamW (Loshchilov & Hutter 2019), decay on tensors of two or more dimensions.
+struct AdamWSpec {
+  double learning_rate = 3e-4;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double epsilon = 1e-8;
+  double weight_decay = 0.1;
+  double clip_norm = 1.0;  // Of the global gradient norm; 0 for no clipping.
+  int64_t warmup_steps = 0;
+  bool cosine_decay = false;  // To `final_learning_rate`; else constant.
+  double final_learning_rate = 0.0;
+};
+
+struct BatchSpec {
+  int64_t micro_batch_size = 1;  // Samples.
+  int64_t micro_batches = 1;     // Per replica and step.
+};
+
+struct ParallelismSpec {
+  int64_t pipeline = 1;  // Ranks of one pipeline.
+  int64_t data = 1;      // Replicas.
+  std::string schedule = "1f1b";
+};
+
+struct CheckpointSpec {
+  int64_t every_steps = 0;  // 0: only at the end and on pause.
+  int64_t keep = 2;         // Newest complete ones that are kept; >= 1.
+  std::string resume_from;  // A checkpoint directory to start from; or empty.
+};
+
+// A job as its submitter wrote it, with defaults filled in.
+struct JobSpec {
+  std::string name;
+  ModelSpec model;
+  DataSpec data;
+  AdamWSpec optimizer;
+  BatchSpec batch;
+  ParallelismSpec parallelism;
+  int64_t steps = 0;
+  uint64_t seed = 1234;
+  CheckpointSpec checkpoint;
+};
+
+// Everything that can be told from the spec alone: ranges, divisibility, names.
+// What needs the cluster (memory, files) is checked where that is known.
+//
+// Errors:
+//   InvalidArgument: "<field path>: <value>: <what would be accepted>", the
+//     first in the order of the fields.
+absl::Status Validate(const JobSpec& spec);
+
+}  // namespace penstock
+
+#endif  // PROTO_JOB_SPEC_H_

@@ -1,0 +1,92 @@
+#ifndef PROTO_PLAN_H_
+#define PROTO_PLAN_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "proto/action.h"
+#include "proto/job_spec.h"
+
+namespace penstock {
+
+// What one rank is forecast to hold, in bytes.
+struct MemoryForecast {
+  int64_t weights = 0;  // Parameters of its units.
+  int64_t gradients = 0;
+  int64_t optimizer = 0;    // Both moments of AdamW.
+  int64_t activations = 0;  // Saved for backward, at the schedule's peak.
+  int64_t buffers = 0;    // Stage inputs, outputs, their gradients, reductions.
+  int64_t workspace = 0;  // Scratch and deferred memory of one pass.
+  int64_t checkpoint = 0;  // The host copy that is written while training on.
+  int64_t process = 0;     // Code, libraries, gRPC.
+
+  int64_t total() const {
+    return weights + gradients + optimizer + activations + buffers + workspace +
+           checkpoint + process;
+  }
+};
+
+// A contiguous slice of the model's units, [unit_begin, unit_end), and the rank
+// that runs it.
+struct StagePlan {
+  int64_t unit_begin = 0;
+  int64_t unit_end = 0;
+  int rank = 0;
+  // Forecast per micro-batch.
+  absl::Duration forward;
+  absl::Duration input_gradient;
+  absl::Duration weight_gradient;
+};
+
+// How many buffers of each class a rank needs at once, by its program: the peak
+// over a step, per stage it owns.
+struct StageBuffers {
+  int stage = 0;
+  int activations = 0;       // Micro-batches between F and the end of B or W.
+  int inputs = 0;            // Between RECV_F and the end of B or W.
+  int outputs = 0;           // Between F and the end of SEND_F.
+  int output_gradients = 0;  // Between RECV_B and the end of B or W.
+  int input_gradients = 0;   // Between B or I and the end of SEND_B.
+  int deferred = 0;          // Between I and W; 0 when the program has only B.
+};
+
+struct RankPlan {
+  std::vector<Action> program;  // Lowered: with transfers and OPTIMIZER.
+  std::vector<StageBuffers> buffers;
+  MemoryForecast memory;
+};
+
+// Where the weights of a plan come from.
+struct StartPoint {
+  int64_t step = 0;        // Optimizer updates already in the weights.
+  std::string checkpoint;  // Directory; empty to initialize.
+};
+
+// Partition, schedule and forecasts of one job: all that its executors need
+// besides each other's addresses. Equal for all replicas.
+struct Plan {
+  JobSpec spec;
+  std::vector<StagePlan> stages;
+  std::vector<RankPlan> ranks;  // One pipeline's.
+  StartPoint start;
+  std::string checkpoint_directory;  // Of the job; the plan's maker chooses it.
+  double bubble_fraction = 0;        // Predicted, of the step.
+  absl::Duration step_time;          // Predicted.
+};
+
+// Which part of which plan a device executes. Tensors and checkpoints carry the
+// epoch, so that nothing of an old plan can enter a new one.
+struct Assignment {
+  std::string job;
+  uint64_t epoch = 0;  // Numbers the plans of a job, from 1.
+  int replica = 0;
+  int rank = 0;
+
+  friend auto operator<=>(const Assignment&, const Assignment&) = default;
+};
+
+}  // namespace penstock
+
+#endif  // PROTO_PLAN_H_

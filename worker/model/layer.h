@@ -1,0 +1,69 @@
+#ifndef WORKER_MODEL_LAYER_H_
+#define WORKER_MODEL_LAYER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "absl/status/status.h"
+#include "kernels/tensor.h"
+
+namespace penstock {
+
+// Where one pass of a layer over one micro-batch keeps things; sizes by
+// CostOfUnit (proto/gpt2.h), each aligned to 64 bytes.
+struct LayerMemory {
+  std::byte* saved = nullptr;     // Written by Forward, read by both backwards.
+  std::byte* deferred = nullptr;  // BackwardInput to BackwardWeight.
+  std::byte* scratch = nullptr;   // During one call.
+};
+
+// The ends of the model, where data enters: the first layer reads tokens, the
+// last one labels. Both [rows], in the backend's memory.
+struct LayerTokens {
+  const int32_t* tokens = nullptr;
+  const int32_t* labels = nullptr;
+};
+
+// One unit of the model with its weights. A forward pass is followed by an
+// input-gradient pass and that by a weight-gradient pass, each a separate entry
+// point; passes of other micro-batches may come in between, with other memory.
+//
+// x and y are [rows, hidden], dy and dx their gradients; x must stay as it is
+// until BackwardWeight, dy likewise. The first layer ignores x and dx, the last
+// one y and dy. None of the tensors overlap.
+//
+// Thread-compatible: the executor's thread calls.
+//
+// Errors of every method: those of the Backend.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  virtual absl::Status Forward(const LayerTokens& tokens, ConstTensor x,
+                               Tensor y, const LayerMemory& memory) = 0;
+
+  // dx = gradient with respect to x.
+  virtual absl::Status BackwardInput(const LayerTokens& tokens, ConstTensor x,
+                                     ConstTensor dy, Tensor dx,
+                                     const LayerMemory& memory) = 0;
+
+  // Adds the gradients of the weights to the layer's gradient tensors.
+  virtual absl::Status BackwardWeight(const LayerTokens& tokens, ConstTensor x,
+                                      ConstTensor dy,
+                                      const LayerMemory& memory) = 0;
+
+  // Sum of the token losses of the micro-batch that Forward saw last with this
+  // memory, in nats. 0 except for the last layer.
+  virtual double LossSum(const LayerMemory& /*memory*/) const { return 0; }
+};
+
+// A weight and its gradient, float32, in the order of UnitParameters.
+struct LayerWeight {
+  float* value = nullptr;
+  float* gradient = nullptr;
+};
+
+}  // namespace penstock
+
+#endif  // WORKER_MODEL_LAYER_H_
