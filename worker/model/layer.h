@@ -6,6 +6,7 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "kernels/tensor.h"
 
 namespace penstock {
@@ -54,8 +55,10 @@ class Layer {
                                       const LayerMemory& memory) = 0;
 
   // Sum of the token losses of the micro-batch that Forward saw last with this
-  // memory, in nats. 0 except for the last layer.
-  virtual double LossSum(const LayerMemory& /*memory*/) const { return 0; }
+  // memory, in nats. 0 except for the last layer. Waits for the backend.
+  virtual absl::StatusOr<double> LossSum(const LayerMemory& /*memory*/) {
+    return 0.0;
+  }
 };
 
 // A weight and its gradient, float32, in the order of UnitParameters.
