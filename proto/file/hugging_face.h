@@ -1,0 +1,71 @@
+#ifndef PROTO_FILE_HUGGING_FACE_H_
+#define PROTO_FILE_HUGGING_FACE_H_
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "proto/file/disk.h"
+#include "proto/file/safetensors.h"
+#include "proto/gpt2.h"
+
+// Models in the form that Hugging Face's transformers saves and loads:
+// config.json beside model.safetensors, or beside shards that
+// model.safetensors.index.json lists.
+
+namespace penstock {
+
+// The architecture of the model in `directory`.
+//
+// Errors (all name the file):
+//   NotFound: no config.json.
+//   InvalidArgument: damaged, or a field is missing or out of range.
+//   Unimplemented: not a GPT-2 as in proto/gpt2.h (another model_type,
+//     activation, n_inner or scaling); the message names field and value.
+absl::StatusOr<Gpt2Config> ReadHuggingFaceConfig(const std::string& directory);
+
+// The weights of such a model under the names of AllParameters. Files may leave
+// out the prefix "transformer.", hold the attention masks that old versions
+// saved, and repeat a tied head. Immutable, so thread-safe.
+class HuggingFaceModel {
+ public:
+  // Opens all files and checks that each parameter is there with its shape.
+  //
+  // Errors: as ReadHuggingFaceConfig, and
+  //   NotFound: a file or a tensor is missing.
+  //   InvalidArgument: a damaged file, or a tensor of another shape or unknown
+  //     name.
+  //   Unimplemented: weights of another type than F32.
+  static absl::StatusOr<HuggingFaceModel> Open(const std::string& directory);
+
+  const Gpt2Config& config() const { return config_; }
+
+  // The bytes of a parameter of this model, float32, perhaps unaligned; valid
+  // as long as this object. Empty for any other name.
+  std::span<const std::byte> Find(std::string_view name) const;
+
+ private:
+  Gpt2Config config_;
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, std::span<const std::byte>, std::less<>> weights_;
+};
+
+// Writes the weights of the checkpoint `path` as a Hugging Face directory that
+// transformers loads with GPT2LMHeadModel.from_pretrained. `directory` is
+// created; after a crash it is there completely or not at all.
+//
+// Errors: those of VerifyCheckpoint, and
+//   AlreadyExists: `directory` exists.
+//   ResourceExhausted: the disk is full; nothing is left behind.
+absl::Status ExportHuggingFace(const std::string& checkpoint,
+                               const std::string& directory, Disk& disk);
+
+}  // namespace penstock
+
+#endif  // PROTO_FILE_HUGGING_FACE_H_
