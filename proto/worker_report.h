@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "proto/log_line.h"
 #include "proto/metrics.h"
 #include "proto/plan.h"
 
@@ -55,15 +56,6 @@ struct Progress {
   int64_t checkpoint_step = 0;
 
   friend bool operator==(const Progress&, const Progress&) = default;
-};
-
-struct LogLine {
-  absl::Time time;
-  std::string source;
-  std::string level;  // "info", "warn" or "error".
-  std::string text;
-
-  friend bool operator==(const LogLine&, const LogLine&) = default;
 };
 
 struct DeviceReport {

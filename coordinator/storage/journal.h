@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "proto/log_line.h"
 #include "proto/metrics.h"
 
 namespace penstock {
@@ -42,16 +43,6 @@ struct JournalBatch {
 struct JournalContents {
   std::vector<JournalJob> jobs;          // By name.
   std::vector<JournalRequest> requests;  // By id.
-};
-
-// A line that a job's executors or the coordinator wrote for its owner.
-struct LogLine {
-  absl::Time time;     // Wall time; whole microseconds are kept.
-  std::string source;  // "coordinator", or "replica 0 rank 1 (worker-1)".
-  std::string level;   // "info", "warn" or "error".
-  std::string text;
-
-  friend bool operator==(const LogLine&, const LogLine&) = default;
 };
 
 inline constexpr int kLogLinesKept = 1000;  // The newest, of each job.
