@@ -10,7 +10,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "proto/log_line.h"
 #include "proto/metrics.h"
 
@@ -23,26 +22,27 @@ struct JournalJob {
   std::string record;
 };
 
-// The first answer to a mutating call, so that its repetition gets the same.
-// `answer` is opaque here: a serialized message.
-struct JournalRequest {
-  std::string id;
-  absl::Time time;  // Wall time; whole microseconds are kept.
-  std::string answer;
+struct JournalWorker {
+  std::string name;
+  bool draining = false;
 };
 
-// Changes that belong together: all of them are kept, or none.
+// Changes that belong together: all of them are kept, or none. Each entry
+// replaces the one of its name.
 struct JournalBatch {
-  std::vector<JournalJob> jobs;  // Each replaces the one of its name.
-  std::vector<JournalRequest> requests;
-  absl::Time forget_requests_before = absl::InfinitePast();
-
-  bool empty() const { return jobs.empty() && requests.empty(); }
+  std::vector<JournalJob> jobs;
+  std::vector<JournalWorker> workers;
 };
 
 struct JournalContents {
-  std::vector<JournalJob> jobs;          // By name.
-  std::vector<JournalRequest> requests;  // By id.
+  std::vector<JournalJob> jobs;        // By name.
+  std::vector<JournalWorker> workers;  // By name.
+};
+
+// `sequence` grows from line to line of one job.
+struct StoredLogLine {
+  int64_t sequence = 0;
+  LogLine line;
 };
 
 inline constexpr int kLogLinesKept = 1000;  // The newest, of each job.
@@ -50,7 +50,7 @@ inline constexpr int kLogLinesKept = 1000;  // The newest, of each job.
 // What the coordinator remembers across restarts.
 //
 // Two classes of durability:
-// - Jobs and request ids: when Commit has returned OK, the batch survives a
+// - Jobs and workers: when Commit has returned OK, the batch survives a
 //   crash of the process and of the machine. When it has failed, or the process
 //   died in it, nothing of the batch is there.
 // - Metrics and log lines: survive a crash of the process. A crash of the
@@ -86,9 +86,10 @@ class Journal {
   virtual absl::Status WriteLogs(std::string_view job,
                                  std::span<const LogLine> lines) = 0;
 
-  // Oldest first.
-  virtual absl::StatusOr<std::vector<LogLine>> ReadLogs(
-      std::string_view job) = 0;
+  // Lines after `after_sequence`, oldest first. Of times whole microseconds are
+  // kept.
+  virtual absl::StatusOr<std::vector<StoredLogLine>> ReadLogs(
+      std::string_view job, int64_t after_sequence) = 0;
 };
 
 }  // namespace penstock

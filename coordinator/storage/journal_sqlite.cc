@@ -14,8 +14,8 @@ constexpr int64_t kSchemaVersion = 1;
 
 constexpr char kSchema[] = R"(
 CREATE TABLE jobs(name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE requests(id TEXT PRIMARY KEY, time_us INTEGER NOT NULL,
-                      answer BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE workers(name TEXT PRIMARY KEY, draining INTEGER NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE metrics(job TEXT, step INTEGER, loss REAL, grad_norm REAL,
                      tokens_per_second REAL, bubble_measured REAL,
                      bubble_predicted REAL, step_seconds REAL,
@@ -88,11 +88,12 @@ class SqliteJournal : public Journal {
       std::string_view job, int64_t after_step, size_t count_max) override;
   absl::Status WriteLogs(std::string_view job,
                          std::span<const LogLine> lines) override;
-  absl::StatusOr<std::vector<LogLine>> ReadLogs(std::string_view job) override;
+  absl::StatusOr<std::vector<StoredLogLine>> ReadLogs(
+      std::string_view job, int64_t after_sequence) override;
 
  private:
   absl::Status WriteJobs(const std::vector<JournalJob>& jobs);
-  absl::Status WriteRequests(const JournalBatch& batch);
+  absl::Status WriteWorkers(const std::vector<JournalWorker>& workers);
 
   Sqlite database_;
 };
@@ -107,16 +108,14 @@ absl::StatusOr<JournalContents> SqliteJournal::Read() {
     if (!row) break;
     contents.jobs.push_back({.name = jobs.Text(0), .record = jobs.Text(1)});
   }
-  ASSIGN_OR_RETURN(Sqlite::Statement requests,
-                   database_.Prepare("SELECT id, time_us, answer FROM requests "
-                                     "ORDER BY id"));
+  ASSIGN_OR_RETURN(
+      Sqlite::Statement workers,
+      database_.Prepare("SELECT name, draining FROM workers ORDER BY name"));
   while (true) {
-    ASSIGN_OR_RETURN(const bool row, requests.Step());
+    ASSIGN_OR_RETURN(const bool row, workers.Step());
     if (!row) break;
-    contents.requests.push_back(
-        {.id = requests.Text(0),
-         .time = absl::FromUnixMicros(requests.Integer(1)),
-         .answer = requests.Text(2)});
+    contents.workers.push_back(
+        {.name = workers.Text(0), .draining = workers.Integer(1) != 0});
   }
   return contents;
 }
@@ -131,22 +130,17 @@ absl::Status SqliteJournal::WriteJobs(const std::vector<JournalJob>& jobs) {
   return absl::OkStatus();
 }
 
-absl::Status SqliteJournal::WriteRequests(const JournalBatch& batch) {
+absl::Status SqliteJournal::WriteWorkers(
+    const std::vector<JournalWorker>& workers) {
   ASSIGN_OR_RETURN(
       Sqlite::Statement insert,
-      database_.Prepare("INSERT OR REPLACE INTO requests VALUES(?, ?, ?)"));
-  for (const JournalRequest& request : batch.requests) {
-    RETURN_IF_ERROR(insert.Bind(0, request.id)
-                        .Bind(1, absl::ToUnixMicros(request.time))
-                        .BindBlob(2, request.answer)
+      database_.Prepare("INSERT OR REPLACE INTO workers VALUES(?, ?)"));
+  for (const JournalWorker& worker : workers) {
+    RETURN_IF_ERROR(insert.Bind(0, worker.name)
+                        .Bind(1, static_cast<int64_t>(worker.draining))
                         .Run());
   }
-  if (batch.forget_requests_before == absl::InfinitePast()) {
-    return absl::OkStatus();
-  }
-  ASSIGN_OR_RETURN(Sqlite::Statement forget,
-                   database_.Prepare("DELETE FROM requests WHERE time_us < ?"));
-  return forget.Bind(0, absl::ToUnixMicros(batch.forget_requests_before)).Run();
+  return absl::OkStatus();
 }
 
 absl::Status SqliteJournal::Commit(const JournalBatch& batch) {
@@ -154,7 +148,7 @@ absl::Status SqliteJournal::Commit(const JournalBatch& batch) {
   Sqlite::Transaction transaction(database_);
   RETURN_IF_ERROR(transaction.Begin());
   RETURN_IF_ERROR(WriteJobs(batch.jobs));
-  RETURN_IF_ERROR(WriteRequests(batch));
+  RETURN_IF_ERROR(WriteWorkers(batch.workers));
   return transaction.Commit();
 }
 
@@ -232,21 +226,23 @@ absl::Status SqliteJournal::WriteLogs(std::string_view job,
   return transaction.Commit();
 }
 
-absl::StatusOr<std::vector<LogLine>> SqliteJournal::ReadLogs(
-    std::string_view job) {
+absl::StatusOr<std::vector<StoredLogLine>> SqliteJournal::ReadLogs(
+    std::string_view job, int64_t after_sequence) {
   ASSIGN_OR_RETURN(
       Sqlite::Statement select,
-      database_.Prepare("SELECT time_us, source, level, text FROM logs "
-                        "WHERE job = ? ORDER BY sequence"));
-  select.Bind(0, job);
-  std::vector<LogLine> lines;
+      database_.Prepare(
+          "SELECT sequence, time_us, source, level, text FROM logs "
+          "WHERE job = ? AND sequence > ? ORDER BY sequence"));
+  select.Bind(0, job).Bind(1, after_sequence);
+  std::vector<StoredLogLine> lines;
   while (true) {
     ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) return lines;
-    lines.push_back({.time = absl::FromUnixMicros(select.Integer(0)),
-                     .source = select.Text(1),
-                     .level = select.Text(2),
-                     .text = select.Text(3)});
+    lines.push_back({.sequence = select.Integer(0),
+                     .line = {.time = absl::FromUnixMicros(select.Integer(1)),
+                              .source = select.Text(2),
+                              .level = select.Text(3),
+                              .text = select.Text(4)}});
   }
 }
 

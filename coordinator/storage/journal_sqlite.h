@@ -16,13 +16,13 @@ struct SqliteJournalOptions {
   int64_t page_count_max = 0;
 };
 
-// A Journal in one SQLite database, in write-ahead mode. Jobs and requests are
+// A Journal in one SQLite database, in write-ahead mode. Jobs and workers are
 // committed with synchronous=FULL (the log is fsynced before Commit returns),
 // metrics and log lines with NORMAL (fsynced at checkpoints of the log).
 //
 // Tables, version 1 (PRAGMA user_version; application_id is "PNST"):
 //   jobs(name, record)
-//   requests(id, time_us, answer)
+//   workers(name, draining)
 //   metrics(job, step, loss, grad_norm, tokens_per_second, bubble_measured,
 //           bubble_predicted, step_seconds)
 //   logs(job, sequence, time_us, source, level, text)

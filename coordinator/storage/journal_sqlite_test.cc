@@ -45,36 +45,22 @@ StepMetrics Metrics(int64_t step, double loss) {
 
 TEST_F(SqliteJournalTest, ReadsBackAfterReopening) {
   const std::string record("a\0b", 3);
-  const absl::Time time = absl::FromUnixMicros(1'700'000'000'123'456);
   ASSERT_TRUE(Open()
                   ->Commit({.jobs = {{"kjv", "old"}, {"abc", "x"}},
-                            .requests = {{"r1", time, record}}})
+                            .workers = {{"w1", true}, {"w2", false}}})
                   .ok());
-  ASSERT_TRUE(Open()->Commit({.jobs = {{"kjv", record}}}).ok());
+  ASSERT_TRUE(
+      Open()
+          ->Commit({.jobs = {{"kjv", record}}, .workers = {{"w1", false}}})
+          .ok());
   const absl::StatusOr<JournalContents> contents = Open()->Read();
   ASSERT_TRUE(contents.ok()) << contents.status();
   ASSERT_EQ(contents->jobs.size(), 2);
   EXPECT_EQ(contents->jobs[0].name, "abc");
   EXPECT_EQ(contents->jobs[1].record, record);
-  ASSERT_EQ(contents->requests.size(), 1);
-  EXPECT_EQ(contents->requests[0].id, "r1");
-  EXPECT_EQ(contents->requests[0].time, time);
-  EXPECT_EQ(contents->requests[0].answer, record);
-}
-
-TEST_F(SqliteJournalTest, ForgetsOldRequestsOnly) {
-  const absl::Time time = absl::FromUnixSeconds(1'700'000'000);
-  const std::unique_ptr<Journal> journal = Open();
-  ASSERT_TRUE(journal
-                  ->Commit({.requests = {{"old", time, ""},
-                                         {"new", time + absl::Hours(1), ""}}})
-                  .ok());
-  ASSERT_TRUE(
-      journal->Commit({.forget_requests_before = time + absl::Minutes(1)})
-          .ok());
-  const absl::StatusOr<JournalContents> contents = journal->Read();
-  ASSERT_EQ(contents->requests.size(), 1);
-  EXPECT_EQ(contents->requests[0].id, "new");
+  ASSERT_EQ(contents->workers.size(), 2);
+  EXPECT_EQ(contents->workers[0].name, "w1");
+  EXPECT_FALSE(contents->workers[0].draining);
 }
 
 // A copy of the files as they are after a kill; its write-ahead log is cut at
@@ -181,9 +167,15 @@ TEST_F(SqliteJournalTest, KeepsTheNewestThousandLogLinesOfEachJob) {
   ASSERT_TRUE(journal->WriteLogs("other", std::span(lines).first(1)).ok());
   ASSERT_TRUE(journal->WriteLogs("kjv", std::span(lines).first(10)).ok());
   ASSERT_TRUE(journal->WriteLogs("kjv", std::span(lines).subspan(10)).ok());
-  const std::vector<LogLine> kept(lines.begin() + 5, lines.end());
-  EXPECT_EQ(*journal->ReadLogs("kjv"), kept);
-  EXPECT_EQ(journal->ReadLogs("other")->size(), 1);
+  const std::vector<StoredLogLine> kept = *journal->ReadLogs("kjv", 0);
+  ASSERT_EQ(kept.size(), kLogLinesKept);
+  for (int i = 0; i < kLogLinesKept; ++i) {
+    ASSERT_EQ(kept[i].line, lines[i + 5]);
+  }
+  const auto after = journal->ReadLogs("kjv", kept[997].sequence);
+  ASSERT_EQ(after->size(), 2);
+  EXPECT_EQ(after->front().line, lines[1003]);
+  EXPECT_EQ(journal->ReadLogs("other", 0)->size(), 1);
 }
 
 }  // namespace
