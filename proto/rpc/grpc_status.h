@@ -1,0 +1,16 @@
+#ifndef PROTO_RPC_GRPC_STATUS_H_
+#define PROTO_RPC_GRPC_STATUS_H_
+
+#include "absl/status/status.h"
+#include "grpcpp/support/status.h"
+
+namespace penstock {
+
+// The two have the same codes; code and message survive a round trip. A code
+// that neither knows (a newer peer's) becomes Unknown.
+grpc::Status ToGrpc(const absl::Status& status);
+absl::Status FromGrpc(const grpc::Status& status);
+
+}  // namespace penstock
+
+#endif  // PROTO_RPC_GRPC_STATUS_H_
