@@ -82,6 +82,17 @@ struct JobSpec {
   CheckpointSpec checkpoint;
 };
 
+// False for a job that starts from files whose configuration has not been read
+// into `architecture` yet.
+bool HasArchitecture(const ModelSpec& model);
+
+// What a partition may cut between: UnitCount(Gpt2Config), or a sim model's
+// layers. Requires HasArchitecture.
+int64_t UnitCount(const ModelSpec& model);
+
+// Of one micro-batch; a sim model's sample counts as one token.
+int64_t TokensPerMicroBatch(const JobSpec& spec);
+
 // Everything that can be told from the spec alone: ranges, divisibility, names.
 // What needs the cluster (memory, files) is checked where that is known.
 //

@@ -1,0 +1,184 @@
+#include "proto/job_spec_proto.h"
+
+#include "fmt/format.h"
+#include "proto/base/status_macros.h"
+
+namespace penstock {
+namespace {
+
+absl::Status Missing(std::string_view field, std::string_view accepted) {
+  return absl::InvalidArgumentError(
+      fmt::format("{}: not set: {}", field, accepted));
+}
+
+// Assigns a proto3 optional to the field of the same name when it is set.
+#define PENSTOCK_TAKE(target, message, field) \
+  if ((message).has_##field()) (target).field = (message).field()
+
+SimModel SimModelFromProto(const v1::SimSpec& message) {
+  SimModel sim{.layers = message.layers(),
+               .forward_us = message.forward_us(),
+               .input_gradient_us = message.input_gradient_us(),
+               .weight_gradient_us = message.weight_gradient_us()};
+  PENSTOCK_TAKE(sim, message, boundary_bytes);
+  return sim;
+}
+
+absl::StatusOr<ModelSpec> ModelFromProto(const v1::ModelSpec& message) {
+  switch (message.source_case()) {
+    case v1::ModelSpec::kGpt2:
+      return ModelSpec{.architecture = Gpt2ConfigFromProto(message.gpt2())};
+    case v1::ModelSpec::kSim:
+      return ModelSpec{.architecture = SimModelFromProto(message.sim())};
+    case v1::ModelSpec::kInitFrom:
+      if (message.init_from().empty()) break;
+      return ModelSpec{.init_from = message.init_from()};
+    case v1::ModelSpec::SOURCE_NOT_SET:
+      break;
+  }
+  return Missing("model", "must have gpt2, init_from or sim");
+}
+
+v1::ModelSpec ModelToProto(const ModelSpec& model) {
+  v1::ModelSpec message;
+  if (!model.init_from.empty()) {
+    message.set_init_from(model.init_from);
+  } else if (const auto* sim = std::get_if<SimModel>(&model.architecture)) {
+    message.mutable_sim()->set_layers(sim->layers);
+    message.mutable_sim()->set_forward_us(sim->forward_us);
+    message.mutable_sim()->set_input_gradient_us(sim->input_gradient_us);
+    message.mutable_sim()->set_weight_gradient_us(sim->weight_gradient_us);
+    message.mutable_sim()->set_boundary_bytes(sim->boundary_bytes);
+  } else {
+    *message.mutable_gpt2() =
+        Gpt2ConfigToProto(std::get<Gpt2Config>(model.architecture));
+  }
+  return message;
+}
+
+// Which of two names `text` is; true for `second`.
+absl::StatusOr<bool> IsSecond(std::string_view field, std::string_view text,
+                              std::string_view first, std::string_view second) {
+  if (text == first) return false;
+  if (text == second) return true;
+  return absl::InvalidArgumentError(
+      fmt::format("{}: \"{}\": must be {} or {}", field, text, first, second));
+}
+
+absl::StatusOr<DataSpec> DataFromProto(const v1::DataSpec& message) {
+  DataSpec data{.tokens = message.tokens()};
+  PENSTOCK_TAKE(data, message, dtype);
+  if (message.has_order()) {
+    ASSIGN_OR_RETURN(
+        const bool shuffled,
+        IsSecond("data.order", message.order(), "sequential", "shuffled"));
+    if (shuffled) data.order = SampleOrder::kShuffled;
+  }
+  return data;
+}
+
+v1::DataSpec DataToProto(const DataSpec& data) {
+  v1::DataSpec message;
+  message.set_tokens(data.tokens);
+  message.set_dtype(data.dtype);
+  message.set_order(data.order == SampleOrder::kShuffled ? "shuffled"
+                                                         : "sequential");
+  return message;
+}
+
+absl::StatusOr<AdamWSpec> AdamWFromProto(const v1::AdamWSpec& message) {
+  AdamWSpec adamw;
+  PENSTOCK_TAKE(adamw, message, learning_rate);
+  PENSTOCK_TAKE(adamw, message, beta1);
+  PENSTOCK_TAKE(adamw, message, beta2);
+  PENSTOCK_TAKE(adamw, message, epsilon);
+  PENSTOCK_TAKE(adamw, message, weight_decay);
+  PENSTOCK_TAKE(adamw, message, clip_norm);
+  PENSTOCK_TAKE(adamw, message, warmup_steps);
+  PENSTOCK_TAKE(adamw, message, final_learning_rate);
+  if (message.has_decay()) {
+    ASSIGN_OR_RETURN(adamw.cosine_decay,
+                     IsSecond("optimizer.adamw.decay", message.decay(),
+                              "constant", "cosine"));
+  }
+  return adamw;
+}
+
+v1::AdamWSpec AdamWToProto(const AdamWSpec& adamw) {
+  v1::AdamWSpec message;
+  message.set_learning_rate(adamw.learning_rate);
+  message.set_beta1(adamw.beta1);
+  message.set_beta2(adamw.beta2);
+  message.set_epsilon(adamw.epsilon);
+  message.set_weight_decay(adamw.weight_decay);
+  message.set_clip_norm(adamw.clip_norm);
+  message.set_warmup_steps(adamw.warmup_steps);
+  message.set_decay(adamw.cosine_decay ? "cosine" : "constant");
+  message.set_final_learning_rate(adamw.final_learning_rate);
+  return message;
+}
+
+}  // namespace
+
+Gpt2Config Gpt2ConfigFromProto(const v1::Gpt2Spec& message) {
+  Gpt2Config config{.layers = message.layers(),
+                    .hidden = message.hidden(),
+                    .heads = message.heads(),
+                    .sequence_length = message.sequence_length(),
+                    .vocabulary = message.vocabulary()};
+  PENSTOCK_TAKE(config, message, tied_embeddings);
+  return config;
+}
+
+v1::Gpt2Spec Gpt2ConfigToProto(const Gpt2Config& config) {
+  v1::Gpt2Spec message;
+  message.set_layers(config.layers);
+  message.set_hidden(config.hidden);
+  message.set_heads(config.heads);
+  message.set_sequence_length(config.sequence_length);
+  message.set_vocabulary(config.vocabulary);
+  message.set_tied_embeddings(config.tied_embeddings);
+  return message;
+}
+
+absl::StatusOr<JobSpec> JobSpecFromProto(const v1::JobSpec& message) {
+  JobSpec spec{.name = message.name(), .steps = message.steps()};
+  ASSIGN_OR_RETURN(spec.model, ModelFromProto(message.model()));
+  ASSIGN_OR_RETURN(spec.data, DataFromProto(message.data()));
+  ASSIGN_OR_RETURN(spec.optimizer, AdamWFromProto(message.optimizer().adamw()));
+  PENSTOCK_TAKE(spec.batch, message.batch(), micro_batch_size);
+  PENSTOCK_TAKE(spec.batch, message.batch(), micro_batches);
+  PENSTOCK_TAKE(spec.parallelism, message.parallelism(), pipeline);
+  PENSTOCK_TAKE(spec.parallelism, message.parallelism(), data);
+  PENSTOCK_TAKE(spec.parallelism, message.parallelism(), schedule);
+  PENSTOCK_TAKE(spec, message, seed);
+  PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), every_steps);
+  PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), keep);
+  PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), resume_from);
+  RETURN_IF_ERROR(Validate(spec));
+  return spec;
+}
+
+#undef PENSTOCK_TAKE
+
+v1::JobSpec JobSpecToProto(const JobSpec& spec) {
+  v1::JobSpec message;
+  message.set_name(spec.name);
+  *message.mutable_model() = ModelToProto(spec.model);
+  *message.mutable_data() = DataToProto(spec.data);
+  *message.mutable_optimizer()->mutable_adamw() = AdamWToProto(spec.optimizer);
+  message.mutable_batch()->set_micro_batch_size(spec.batch.micro_batch_size);
+  message.mutable_batch()->set_micro_batches(spec.batch.micro_batches);
+  message.mutable_parallelism()->set_pipeline(spec.parallelism.pipeline);
+  message.mutable_parallelism()->set_data(spec.parallelism.data);
+  message.mutable_parallelism()->set_schedule(spec.parallelism.schedule);
+  message.set_steps(spec.steps);
+  message.set_seed(spec.seed);
+  v1::CheckpointSpec& checkpoint = *message.mutable_checkpoint();
+  checkpoint.set_every_steps(spec.checkpoint.every_steps);
+  checkpoint.set_keep(spec.checkpoint.keep);
+  checkpoint.set_resume_from(spec.checkpoint.resume_from);
+  return message;
+}
+
+}  // namespace penstock

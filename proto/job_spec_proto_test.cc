@@ -1,0 +1,95 @@
+#include "proto/job_spec_proto.h"
+
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+
+namespace penstock {
+namespace {
+
+v1::JobSpec Parse(const std::string& text) {
+  v1::JobSpec message;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message));
+  return message;
+}
+
+constexpr char kMinimal[] = R"(
+  name: "kjv"
+  model { gpt2 { layers: 8 hidden: 256 heads: 8 sequence_length: 256
+                 vocabulary: 256 } }
+  data { tokens: "kjv.bin" }
+  steps: 300)";
+
+TEST(JobSpecProtoTest, FillsInTheDocumentedDefaults) {
+  const auto spec = JobSpecFromProto(Parse(kMinimal));
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_TRUE(std::get<Gpt2Config>(spec->model.architecture).tied_embeddings);
+  EXPECT_EQ(spec->data.dtype, "auto");
+  EXPECT_EQ(spec->data.order, SampleOrder::kSequential);
+  EXPECT_EQ(spec->optimizer.learning_rate, 3e-4);
+  EXPECT_EQ(spec->optimizer.beta2, 0.95);
+  EXPECT_EQ(spec->optimizer.clip_norm, 1.0);
+  EXPECT_FALSE(spec->optimizer.cosine_decay);
+  EXPECT_EQ(spec->batch.micro_batch_size, 1);
+  EXPECT_EQ(spec->parallelism.pipeline, 1);
+  EXPECT_EQ(spec->parallelism.schedule, "1f1b");
+  EXPECT_EQ(spec->seed, 1234);
+  EXPECT_EQ(spec->checkpoint.keep, 2);
+}
+
+// With every field set to something other than its default.
+constexpr char kFull[] = R"(
+  name: "full"
+  model { gpt2 { layers: 8 hidden: 256 heads: 8 sequence_length: 128
+                 vocabulary: 512 tied_embeddings: false } }
+  data { tokens: "t.bin" dtype: "uint32" order: "shuffled" }
+  optimizer { adamw { learning_rate: 1e-3 beta1: 0.8 beta2: 0.9 epsilon: 1e-6
+                      weight_decay: 0 clip_norm: 0 warmup_steps: 7
+                      decay: "cosine" final_learning_rate: 1e-5 } }
+  batch { micro_batch_size: 4 micro_batches: 8 }
+  parallelism { pipeline: 3 data: 2 schedule: "gpipe" }
+  steps: 11
+  seed: 0
+  checkpoint { every_steps: 5 keep: 3 resume_from: "/c/1" })";
+
+TEST(JobSpecProtoTest, EveryFieldRoundTrips) {
+  for (const std::string& text :
+       {std::string(kFull),
+        std::string(R"(name: "sim" model { sim { layers: 8 forward_us: 1
+            input_gradient_us: 2 weight_gradient_us: 3 boundary_bytes: 5 } }
+            steps: 1)"),
+        std::string(R"(name: "hf" model { init_from: "/m" }
+            data { tokens: "t" } steps: 1)")}) {
+    const auto spec = JobSpecFromProto(Parse(text));
+    ASSERT_TRUE(spec.ok()) << spec.status();
+    const v1::JobSpec message = JobSpecToProto(*spec);
+    // What was given is kept...
+    v1::JobSpec merged = message;
+    merged.MergeFrom(Parse(text));
+    EXPECT_EQ(merged.DebugString(), message.DebugString());
+    // ...and the rest is stable.
+    const auto again = JobSpecFromProto(message);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(JobSpecToProto(*again).DebugString(), message.DebugString());
+  }
+}
+
+TEST(JobSpecProtoTest, RefusesMissingAndUnknownWords) {
+  const auto refusal = [](const std::string& more) {
+    v1::JobSpec message = Parse(kMinimal);
+    message.MergeFrom(Parse(more));
+    const auto spec = JobSpecFromProto(message);
+    EXPECT_EQ(spec.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(spec.status().message());
+  };
+  EXPECT_EQ(refusal(R"( data { order: "random" })"),
+            "data.order: \"random\": must be sequential or shuffled");
+  EXPECT_EQ(refusal(R"( optimizer { adamw { decay: "linear" } })"),
+            "optimizer.adamw.decay: \"linear\": must be constant or cosine");
+  EXPECT_EQ(refusal(R"( model { init_from: "" })"),
+            "model: not set: must have gpt2, init_from or sim");
+  EXPECT_EQ(refusal(R"( batch { micro_batches: 0 })"),
+            "batch.micro_batches: 0: must be 1 to 65536");
+}
+
+}  // namespace
+}  // namespace penstock

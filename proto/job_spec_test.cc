@@ -1,0 +1,200 @@
+#include "proto/job_spec.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "gtest/gtest.h"
+
+namespace penstock {
+namespace {
+
+JobSpec ValidSpec() {
+  return {.name = "kjv",
+          .model = {.architecture = Gpt2Config{.layers = 8,
+                                               .hidden = 256,
+                                               .heads = 8,
+                                               .sequence_length = 256,
+                                               .vocabulary = 256}},
+          .data = {.tokens = "kjv.bin"},
+          .batch = {.micro_batch_size = 4, .micro_batches = 8},
+          .parallelism = {.pipeline = 2},
+          .steps = 300};
+}
+
+Gpt2Config& Gpt2(JobSpec& spec) {
+  return std::get<Gpt2Config>(spec.model.architecture);
+}
+
+struct Case {
+  std::function<void(JobSpec&)> damage;
+  std::string message;
+};
+
+void ExpectRefusals(const std::vector<Case>& cases) {
+  for (const Case& test : cases) {
+    JobSpec spec = ValidSpec();
+    test.damage(spec);
+    const absl::Status status = Validate(spec);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(std::string(status.message()), test.message);
+  }
+}
+
+TEST(JobSpecTest, AcceptsTheExample) {
+  EXPECT_TRUE(Validate(ValidSpec()).ok()) << Validate(ValidSpec());
+}
+
+TEST(JobSpecTest, RefusesBadNames) {
+  const std::string rule =
+      "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or "
+      "digit";
+  ExpectRefusals({
+      {[](JobSpec& s) { s.name = ""; }, "name: \"\": " + rule},
+      {[](JobSpec& s) { s.name = "../up"; }, "name: \"../up\": " + rule},
+      {[](JobSpec& s) { s.name = "-kjv"; }, "name: \"-kjv\": " + rule},
+      {[](JobSpec& s) { s.name = std::string(64, 'a'); },
+       "name: \"" + std::string(64, 'a') + "\": " + rule},
+  });
+}
+
+TEST(JobSpecTest, RefusesModelsOutOfRange) {
+  ExpectRefusals({
+      {[](JobSpec& s) { Gpt2(s).layers = -1; },
+       "model.gpt2.layers: -1: must be 1 to 4096"},
+      {[](JobSpec& s) { Gpt2(s).hidden = 1 << 30; },
+       "model.gpt2.hidden: 1073741824: must be 1 to 65536"},
+      {[](JobSpec& s) { Gpt2(s).heads = 0; },
+       "model.gpt2.heads: 0: must be 1 to 1024"},
+      {[](JobSpec& s) { Gpt2(s).heads = 7; },
+       "model.gpt2.heads: 7: must divide model.gpt2.hidden, which is 256; 8 "
+       "would do"},
+      {[](JobSpec& s) { Gpt2(s).sequence_length = 0; },
+       "model.gpt2.sequence_length: 0: must be 1 to 1048576"},
+      {[](JobSpec& s) { Gpt2(s).vocabulary = 1; },
+       "model.gpt2.vocabulary: 1: must be 2 to 1048576"},
+      {[](JobSpec& s) { s.model.architecture = SimModel{}; },
+       "model.sim.layers: 0: must be 1 to 4096"},
+      {[](JobSpec& s) {
+         s.model.architecture = SimModel{.layers = 2, .forward_us = -1};
+       },
+       "model.sim.forward_us: -1: must be 0 to 3600000000"},
+      {[](JobSpec& s) {
+         s.model.architecture = SimModel{.layers = 2, .input_gradient_us = -1};
+       },
+       "model.sim.input_gradient_us: -1: must be 0 to 3600000000"},
+      {[](JobSpec& s) {
+         s.model.architecture = SimModel{.layers = 2, .weight_gradient_us = -1};
+       },
+       "model.sim.weight_gradient_us: -1: must be 0 to 3600000000"},
+      {[](JobSpec& s) {
+         s.model.architecture = SimModel{.layers = 2, .boundary_bytes = 0};
+       },
+       "model.sim.boundary_bytes: 0: must be 1 to 1073741824"},
+      {[](JobSpec& s) {
+         s.model = {.architecture = SimModel{.layers = 2}, .init_from = "/m"};
+       },
+       "model.init_from: /m: a sim model has no weights to start from"},
+  });
+}
+
+TEST(JobSpecTest, RefusesBadDataAndCheckpoints) {
+  ExpectRefusals({
+      {[](JobSpec& s) { s.data.tokens = ""; },
+       "data.tokens: \"\": must be the path of a token file"},
+      {[](JobSpec& s) { s.data.tokens = std::string(5000, 'x'); },
+       "data.tokens: 5000 bytes: must be a path of at most 4096 bytes without "
+       "NUL"},
+      {[](JobSpec& s) { s.data.dtype = "uint61"; },
+       "data.dtype: \"uint61\": must be one of auto, uint16, uint32; did you "
+       "mean uint16?"},
+      {[](JobSpec& s) { s.checkpoint.every_steps = -5; },
+       "checkpoint.every_steps: -5: must be 0 to 1000000000000"},
+      {[](JobSpec& s) { s.checkpoint.keep = 0; },
+       "checkpoint.keep: 0: must be 1 to 1000000"},
+      {[](JobSpec& s) { s.checkpoint.resume_from = std::string(1, '\0'); },
+       "checkpoint.resume_from: 1 bytes: must be a path of at most 4096 bytes "
+       "without NUL"},
+      {[](JobSpec& s) { s.model.init_from = std::string(1, '\0'); },
+       "model.init_from: 1 bytes: must be a path of at most 4096 bytes "
+       "without NUL"},
+      {[](JobSpec& s) { s.steps = 0; }, "steps: 0: must be 1 to 1000000000000"},
+  });
+}
+
+TEST(JobSpecTest, RefusesBadOptimizers) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  ExpectRefusals({
+      {[](JobSpec& s) { s.optimizer.learning_rate = 0; },
+       "optimizer.adamw.learning_rate: 0: must be finite and above 0"},
+      {[nan](JobSpec& s) { s.optimizer.learning_rate = nan; },
+       "optimizer.adamw.learning_rate: nan: must be finite and above 0"},
+      {[](JobSpec& s) { s.optimizer.beta1 = 1; },
+       "optimizer.adamw.beta1: 1: must be in [0, 1)"},
+      {[](JobSpec& s) { s.optimizer.beta2 = -0.5; },
+       "optimizer.adamw.beta2: -0.5: must be in [0, 1)"},
+      {[](JobSpec& s) { s.optimizer.epsilon = 0; },
+       "optimizer.adamw.epsilon: 0: must be finite and above 0"},
+      {[](JobSpec& s) { s.optimizer.weight_decay = -1; },
+       "optimizer.adamw.weight_decay: -1: must be finite and not below 0"},
+      {[](JobSpec& s) { s.optimizer.clip_norm = -1; },
+       "optimizer.adamw.clip_norm: -1: must be finite and not below 0"},
+      {[](JobSpec& s) { s.optimizer.warmup_steps = -1; },
+       "optimizer.adamw.warmup_steps: -1: must be 0 to 1000000000000"},
+      {[](JobSpec& s) { s.optimizer.final_learning_rate = -1; },
+       "optimizer.adamw.final_learning_rate: -1: must be finite and not below "
+       "0"},
+  });
+}
+
+TEST(JobSpecTest, RefusesBatchesAndPipelinesThatCannotBe) {
+  ExpectRefusals({
+      {[](JobSpec& s) { s.batch.micro_batch_size = -4; },
+       "batch.micro_batch_size: -4: must be 1 to 65536"},
+      {[](JobSpec& s) {
+         Gpt2(s).sequence_length = 1 << 20;
+         s.batch.micro_batch_size = 17;
+       },
+       "batch.micro_batch_size: 17: must be 1 to 16: a micro-batch has at most "
+       "16777216 tokens"},
+      {[](JobSpec& s) { s.batch.micro_batches = 1 << 20; },
+       "batch.micro_batches: 1048576: must be 1 to 65536"},
+      {[](JobSpec& s) { s.parallelism.pipeline = 0; },
+       "parallelism.pipeline: 0: must be 1 to 4096"},
+      {[](JobSpec& s) { s.parallelism.pipeline = 11; },
+       "parallelism.pipeline: 11: must be 1 to 10, the units that the model "
+       "can be cut into"},
+      {[](JobSpec& s) {
+         s.model.architecture = SimModel{.layers = 2};
+         s.parallelism.pipeline = 3;
+       },
+       "parallelism.pipeline: 3: must be 1 to 2, the units that the model can "
+       "be cut into"},
+      {[](JobSpec& s) { s.parallelism.data = 0; },
+       "parallelism.data: 0: must be 1 to 4096"},
+      {[](JobSpec& s) { s.parallelism.schedule = "1f1c"; },
+       "parallelism.schedule: \"1f1c\": must be one of naive, gpipe, 1f1b; did "
+       "you mean 1f1b?"},
+      {[](JobSpec& s) { s.parallelism.schedule = "zzz"; },
+       "parallelism.schedule: \"zzz\": must be one of naive, gpipe, 1f1b"},
+  });
+}
+
+TEST(JobSpecTest, LeavesAnUnreadArchitectureToWhoeverReadsIt) {
+  JobSpec spec = ValidSpec();
+  spec.model = {.init_from = "/models/gpt2"};
+  spec.parallelism.pipeline = 40;
+  EXPECT_TRUE(Validate(spec).ok()) << Validate(spec);
+  Gpt2(spec).layers = 8;  // Now it has been read, and is incomplete.
+  EXPECT_FALSE(Validate(spec).ok());
+}
+
+TEST(JobSpecTest, ASimModelNeedsNoData) {
+  JobSpec spec = ValidSpec();
+  spec.model.architecture = SimModel{.layers = 8};
+  spec.data = {};
+  EXPECT_TRUE(Validate(spec).ok()) << Validate(spec);
+}
+
+}  // namespace
+}  // namespace penstock
