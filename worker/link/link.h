@@ -1,10 +1,10 @@
 #ifndef WORKER_LINK_LINK_H_
 #define WORKER_LINK_LINK_H_
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -31,12 +31,15 @@ struct MessageKey {
 // Peers are numbered by the plan: replica * ranks + rank.
 //
 // Thread-safe. Buffers belong to the link from PostReceive or Send until the
-// matching wait returns, whatever it returns; after a wait that failed, until
-// the link is destroyed.
+// matching wait returns OK or FailedPrecondition; after a wait that failed
+// otherwise, until the link is destroyed. A wait that only ran out of time may
+// be repeated.
 //
 // Errors of every method:
 //   Aborted, or what Abort was called with: the link was aborted.
-//   Unavailable: the peer is gone; the message names it.
+//   Unavailable: the peer is gone; the message names it. A message that was
+//     complete before is still handed over.
+//   InvalidArgument: no such peer, or the key is in use.
 class Link {
  public:
   virtual ~Link() = default;
