@@ -1,0 +1,23 @@
+#ifndef WORKER_MODEL_INIT_H_
+#define WORKER_MODEL_INIT_H_
+
+#include <cstdint>
+#include <span>
+
+#include "proto/gpt2.h"
+
+namespace penstock {
+
+// The initial value of a parameter, as GPT-2's authors chose it (Radford et al.
+// 2019, section 2.3, and their code): weights and tables normal with deviation
+// 0.02, projections into the residual stream 0.02 / sqrt(2 * layers), norms'
+// gains 1, biases 0.
+//
+// Element i is a pure function of (seed, parameter.name, i), so a model starts
+// equal however it is partitioned. `values` has parameter.count() elements.
+void FillInitialValue(const Gpt2Config& config, const Parameter& parameter,
+                      uint64_t seed, std::span<float> values);
+
+}  // namespace penstock
+
+#endif  // WORKER_MODEL_INIT_H_
