@@ -105,6 +105,14 @@ absl::StatusOr<int64_t> JsonInteger(const json& object, const char* key) {
   return value->get<int64_t>();
 }
 
+absl::StatusOr<uint64_t> JsonUnsigned(const json& object, const char* key) {
+  ASSIGN_OR_RETURN(const json* value, Field(object, key));
+  if (!value->is_number_unsigned()) {
+    return WrongType(key, "a whole number of 64 bits");
+  }
+  return value->get<uint64_t>();
+}
+
 absl::StatusOr<std::string> JsonString(const json& object, const char* key) {
   ASSIGN_OR_RETURN(const json* value, Field(object, key));
   if (!value->is_string()) return WrongType(key, "a string");

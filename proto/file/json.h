@@ -30,6 +30,8 @@ absl::StatusOr<nlohmann::json> ParseJson(std::string_view text);
 //     when it does not fit.
 absl::StatusOr<int64_t> JsonInteger(const nlohmann::json& object,
                                     const char* key);
+absl::StatusOr<uint64_t> JsonUnsigned(const nlohmann::json& object,
+                                      const char* key);
 absl::StatusOr<std::string> JsonString(const nlohmann::json& object,
                                        const char* key);
 absl::StatusOr<bool> JsonBool(const nlohmann::json& object, const char* key);

@@ -39,6 +39,8 @@ TEST(JsonTest, ReadsFieldsOfTheRightTypeOnly) {
                 R"( "f": 1.5, "a": [1], "o": {}})");
   ASSERT_TRUE(object.ok()) << object.status();
   EXPECT_EQ(JsonInteger(*object, "i").value(), -3);
+  EXPECT_EQ(JsonUnsigned(*object, "big").value(), UINT64_MAX);
+  EXPECT_FALSE(JsonUnsigned(*object, "i").ok());
   EXPECT_EQ(JsonString(*object, "s").value(), "x");
   EXPECT_TRUE(JsonBool(*object, "b").value());
   EXPECT_EQ((*JsonArray(*object, "a"))->size(), 1);

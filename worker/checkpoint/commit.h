@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "proto/file/checkpoint.h"
+#include "proto/file/manifest.h"
 #include "proto/file/disk.h"
 #include "worker/checkpoint/shard_report.h"
 

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "proto/file/checkpoint.h"
+#include "proto/file/manifest.h"
 
 namespace penstock {
 
