@@ -1,0 +1,205 @@
+#include "worker/runtime/model_stage.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/base/check.h"
+#include "proto/base/status_macros.h"
+
+namespace penstock {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+int64_t Aligned(int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+int64_t BoundaryBytes(const ModelSlice& slice) {
+  return Aligned(slice.tokens() * slice.config.hidden * 4);
+}
+
+// Tokens and labels, at the beginning of `saved`.
+int64_t BatchBytes(const ModelSlice& slice) {
+  if (!slice.first() && !slice.last()) return 0;
+  return 2 * Aligned(slice.tokens() * 4);
+}
+
+struct PassCosts {
+  int64_t scratch_max = 0;
+  int64_t deferred_max = 0;
+};
+
+PassCosts MaximaOf(const ModelSlice& slice) {
+  PassCosts maxima;
+  for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
+    const UnitCost cost = CostOfUnit(slice.config, unit, slice.tokens());
+    maxima.scratch_max = std::max(maxima.scratch_max, cost.scratch_bytes);
+    maxima.deferred_max = std::max(maxima.deferred_max, cost.deferred_bytes);
+  }
+  return maxima;
+}
+
+}  // namespace
+
+StageSizes ModelStage::SizesOf(const ModelSlice& slice) {
+  const int64_t boundary = BoundaryBytes(slice);
+  const int64_t inner = slice.unit_end - slice.unit_begin - 1;
+  const PassCosts maxima = MaximaOf(slice);
+  StageSizes sizes{.boundary_in = slice.first() ? 0 : boundary,
+                   .boundary_out = slice.last() ? 0 : boundary,
+                   .saved = BatchBytes(slice) + inner * boundary,
+                   .deferred = inner * boundary,
+                   .workspace = Aligned(maxima.scratch_max) +
+                                Aligned(maxima.deferred_max) + 2 * boundary};
+  for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
+    const UnitCost cost = CostOfUnit(slice.config, unit, slice.tokens());
+    sizes.saved += Aligned(cost.saved_bytes);
+    sizes.deferred += Aligned(cost.deferred_bytes);
+  }
+  return sizes;
+}
+
+ModelStage::ModelStage(const ModelSlice& slice, Backend& backend,
+                       BatchReader* data,
+                       std::vector<std::unique_ptr<Layer>> layers,
+                       std::byte* workspace)
+    : slice_(slice),
+      backend_(backend),
+      data_(data),
+      layers_(std::move(layers)) {
+  const int64_t boundary = BoundaryBytes(slice);
+  PENSTOCK_CHECK(std::ssize(layers_) == slice.unit_end - slice.unit_begin);
+  PENSTOCK_CHECK(BatchBytes(slice) == 0 || data != nullptr);
+  int64_t saved = BatchBytes(slice);
+  int64_t deferred = 0;
+  for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
+    const UnitCost cost = CostOfUnit(slice.config, unit, slice.tokens());
+    UnitLayout layout;
+    if (unit != slice.unit_begin) {
+      layout.input = saved;
+      saved += boundary;
+    }
+    layout.saved = saved;
+    saved += Aligned(cost.saved_bytes);
+    layout.deferred = deferred;
+    deferred += Aligned(cost.deferred_bytes);
+    if (unit + 1 != slice.unit_end) {
+      layout.output_gradient = deferred;
+      deferred += boundary;
+    }
+    units_.push_back(layout);
+  }
+  const PassCosts maxima = MaximaOf(slice);
+  scratch_ = workspace;
+  deferred_ = scratch_ + Aligned(maxima.scratch_max);
+  gradients_[0] = deferred_ + Aligned(maxima.deferred_max);
+  gradients_[1] = gradients_[0] + boundary;
+  host_tokens_.resize(slice.tokens());
+  host_labels_.resize(slice.tokens());
+}
+
+absl::Status ModelStage::ReadBatch(const StagePass& pass) {
+  if (BatchBytes(slice_) == 0) return absl::OkStatus();
+  RETURN_IF_ERROR(
+      data_->Read(pass.step, pass.microbatch, host_tokens_, host_labels_));
+  RETURN_IF_ERROR(
+      backend_.CopyIn(std::as_bytes(std::span(host_tokens_)), pass.saved));
+  return backend_.CopyIn(std::as_bytes(std::span(host_labels_)),
+                         pass.saved + BatchBytes(slice_) / 2);
+}
+
+LayerTokens ModelStage::Tokens(const std::byte* saved) const {
+  if (BatchBytes(slice_) == 0) return {};
+  return {.tokens = reinterpret_cast<const int32_t*>(saved),
+          .labels =
+              reinterpret_cast<const int32_t*>(saved + BatchBytes(slice_) / 2)};
+}
+
+Tensor ModelStage::Boundary(std::byte* data) const {
+  if (data == nullptr) return {};
+  return Float32(data, slice_.tokens(), slice_.config.hidden);
+}
+
+ConstTensor ModelStage::Input(const StagePass& pass, size_t unit) const {
+  const std::byte* data =
+      units_[unit].input < 0 ? pass.input : pass.saved + units_[unit].input;
+  if (data == nullptr) return {};
+  return Float32(data, slice_.tokens(), slice_.config.hidden);
+}
+
+absl::Status ModelStage::Forward(const StagePass& pass) {
+  RETURN_IF_ERROR(ReadBatch(pass));
+  const LayerTokens tokens = Tokens(pass.saved);
+  for (size_t unit = 0; unit < layers_.size(); ++unit) {
+    std::byte* output = unit + 1 < layers_.size()
+                            ? pass.saved + units_[unit + 1].input
+                            : pass.output;
+    RETURN_IF_ERROR(layers_[unit]->Forward(
+        tokens, Input(pass, unit), Boundary(output),
+        {.saved = pass.saved + units_[unit].saved, .scratch = scratch_}));
+  }
+  return backend_.Synchronize();
+}
+
+absl::Status ModelStage::Backward(const StagePass& pass) {
+  const LayerTokens tokens = Tokens(pass.saved);
+  // The caller's tensor is only read: it stands in for a tensor of our own.
+  Tensor dy = Boundary(const_cast<std::byte*>(pass.output_gradient));
+  for (size_t unit = layers_.size(); unit-- > 0;) {
+    const Tensor dx =
+        Boundary(unit == 0 ? pass.input_gradient : gradients_[unit % 2]);
+    const LayerMemory memory{.saved = pass.saved + units_[unit].saved,
+                             .deferred = deferred_,
+                             .scratch = scratch_};
+    RETURN_IF_ERROR(layers_[unit]->BackwardInput(tokens, Input(pass, unit), dy,
+                                                 dx, memory));
+    RETURN_IF_ERROR(
+        layers_[unit]->BackwardWeight(tokens, Input(pass, unit), dy, memory));
+    dy = dx;
+  }
+  return backend_.Synchronize();
+}
+
+absl::Status ModelStage::BackwardInput(const StagePass& pass) {
+  const LayerTokens tokens = Tokens(pass.saved);
+  for (size_t unit = layers_.size(); unit-- > 0;) {
+    const std::byte* dy = units_[unit].output_gradient < 0
+                              ? pass.output_gradient
+                              : pass.deferred + units_[unit].output_gradient;
+    std::byte* dx = unit == 0
+                        ? pass.input_gradient
+                        : pass.deferred + units_[unit - 1].output_gradient;
+    RETURN_IF_ERROR(layers_[unit]->BackwardInput(
+        tokens, Input(pass, unit), Boundary(const_cast<std::byte*>(dy)),
+        Boundary(dx),
+        {.saved = pass.saved + units_[unit].saved,
+         .deferred = pass.deferred + units_[unit].deferred,
+         .scratch = scratch_}));
+  }
+  return backend_.Synchronize();
+}
+
+absl::Status ModelStage::BackwardWeight(const StagePass& pass) {
+  const LayerTokens tokens = Tokens(pass.saved);
+  for (size_t unit = layers_.size(); unit-- > 0;) {
+    const std::byte* dy = units_[unit].output_gradient < 0
+                              ? pass.output_gradient
+                              : pass.deferred + units_[unit].output_gradient;
+    RETURN_IF_ERROR(layers_[unit]->BackwardWeight(
+        tokens, Input(pass, unit), Boundary(const_cast<std::byte*>(dy)),
+        {.saved = pass.saved + units_[unit].saved,
+         .deferred = pass.deferred + units_[unit].deferred,
+         .scratch = scratch_}));
+  }
+  return backend_.Synchronize();
+}
+
+double ModelStage::LossSum(const std::byte* saved) const {
+  if (!slice_.last()) return 0;
+  // Layers take memory that passes may write; a loss is only read.
+  return layers_.back()->LossSum(
+      {.saved = const_cast<std::byte*>(saved) + units_.back().saved});
+}
+
+}  // namespace penstock

@@ -1,0 +1,76 @@
+#ifndef WORKER_RUNTIME_MODEL_STAGE_H_
+#define WORKER_RUNTIME_MODEL_STAGE_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "proto/gpt2.h"
+#include "worker/model/layer.h"
+#include "worker/runtime/batch_reader.h"
+#include "worker/runtime/stage.h"
+
+namespace penstock {
+
+// Units [unit_begin, unit_end) of a model for micro-batches of
+// `microbatch_size` samples.
+struct ModelSlice {
+  Gpt2Config config;
+  int64_t unit_begin = 0;
+  int64_t unit_end = 0;
+  int64_t microbatch_size = 0;
+
+  int64_t tokens() const { return microbatch_size * config.sequence_length; }
+  bool first() const { return unit_begin == 0; }
+  bool last() const { return unit_end == UnitCount(config); }
+};
+
+// Runs the layers of a slice one after the other. In `saved` lie tokens and
+// labels, then for each unit its input (but not the first one's, which is the
+// pass's) and what the layer saves; in `deferred` for each unit what the layer
+// defers and the gradient of its output (but not the last one's).
+class ModelStage final : public Stage {
+ public:
+  static StageSizes SizesOf(const ModelSlice& slice);
+
+  // One layer per unit. `workspace` has SizesOf().workspace bytes; `data` is
+  // needed on the first and last stage of the model only.
+  ModelStage(const ModelSlice& slice, Backend& backend, BatchReader* data,
+             std::vector<std::unique_ptr<Layer>> layers, std::byte* workspace);
+
+  StageSizes sizes() const override { return SizesOf(slice_); }
+  absl::Status Forward(const StagePass& pass) override;
+  absl::Status Backward(const StagePass& pass) override;
+  absl::Status BackwardInput(const StagePass& pass) override;
+  absl::Status BackwardWeight(const StagePass& pass) override;
+  double LossSum(const std::byte* saved) const override;
+
+ private:
+  struct UnitLayout {
+    int64_t input = -1;            // Offset in saved; -1: the pass's input.
+    int64_t saved = 0;             // Offset in saved.
+    int64_t deferred = 0;          // Offset in deferred.
+    int64_t output_gradient = -1;  // Offset in deferred; -1: the pass's.
+  };
+
+  absl::Status ReadBatch(const StagePass& pass);
+  LayerTokens Tokens(const std::byte* saved) const;
+  ConstTensor Input(const StagePass& pass, size_t unit) const;
+  Tensor Boundary(std::byte* data) const;
+
+  const ModelSlice slice_;
+  Backend& backend_;
+  BatchReader* const data_;
+  const std::vector<std::unique_ptr<Layer>> layers_;
+  std::vector<UnitLayout> units_;
+  std::byte* scratch_ = nullptr;
+  std::byte* deferred_ = nullptr;  // Of one layer, for Backward.
+  std::byte* gradients_[2] = {};   // Of unit outputs, for Backward.
+  std::vector<int32_t> host_tokens_;
+  std::vector<int32_t> host_labels_;
+};
+
+}  // namespace penstock
+
+#endif  // WORKER_RUNTIME_MODEL_STAGE_H_

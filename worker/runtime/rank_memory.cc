@@ -1,0 +1,201 @@
+#include "worker/runtime/rank_memory.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "proto/base/check.h"
+#include "proto/base/status_macros.h"
+#include "worker/runtime/model_stage.h"
+#include "worker/runtime/sim_stage.h"
+
+namespace penstock {
+namespace {
+
+const Gpt2Config* Gpt2Of(const Plan& plan) {
+  return std::get_if<Gpt2Config>(&plan.spec.model.architecture);
+}
+
+// Cuts the memory of one rank, in an order that depends on the plan alone.
+class Cutter {
+ public:
+  Cutter(const Plan& plan, int rank, Arena& arena)
+      : plan_(plan), rank_(rank), arena_(arena) {}
+
+  RankMemory Cut() {
+    for (const StageBuffers& buffers : plan_.ranks[rank_].buffers) {
+      StageMemory& stage = memory_.stages.emplace_back();
+      stage.stage = buffers.stage;
+      stage.sizes = SizesOf(plan_, buffers.stage);
+      if (Gpt2Of(plan_) != nullptr) CutWeights(stage);
+      CutBuffers(buffers, stage);
+    }
+    if (Gpt2Of(plan_) != nullptr) {
+      CutTied();
+      CutSnapshot();
+    }
+    if (plan_.spec.parallelism.data > 1) {
+      memory_.reduce_chunks =
+          arena_.TakeFloats(plan_.spec.parallelism.data * kReduceChunkFloats);
+    }
+    return std::move(memory_);
+  }
+
+ private:
+  // The rank's own copy of a weight that it needs twice.
+  ParameterSlot* FindSlot(const std::string& name) {
+    for (ParameterSlot& slot : memory_.parameters) {
+      if (slot.parameter.name == name) return &slot;
+    }
+    return nullptr;
+  }
+
+  void CutWeights(StageMemory& stage) {
+    const Gpt2Config& config = *Gpt2Of(plan_);
+    const StagePlan& plan = plan_.stages[stage.stage];
+    const std::vector<Parameter> all = AllParameters(config);
+    std::map<std::string, int64_t> index;
+    for (const Parameter& parameter : all)
+      index.emplace(parameter.name, std::ssize(index));
+    for (int64_t unit = plan.unit_begin; unit < plan.unit_end; ++unit) {
+      for (const Parameter& parameter : UnitParameters(config, unit)) {
+        stage.gradient_count += parameter.count();
+      }
+    }
+    stage.gradients = arena_.TakeFloats(stage.gradient_count);
+    float* gradient = stage.gradients;
+    const bool has_embedding = rank_ == plan_.stages.front().rank;
+    for (int64_t unit = plan.unit_begin; unit < plan.unit_end; ++unit) {
+      std::vector<LayerWeight>& weights = stage.unit_weights.emplace_back();
+      for (const Parameter& parameter : UnitParameters(config, unit)) {
+        const bool second_use =
+            unit + 1 == UnitCount(config) && parameter.name == all.front().name;
+        const ParameterSlot* same =
+            second_use ? FindSlot(parameter.name) : nullptr;
+        weights.push_back(
+            {.value =
+                 same != nullptr
+                     ? same->weight
+                     : AddSlot(parameter, index.at(parameter.name), stage.stage,
+                               gradient, !second_use || has_embedding),
+             .gradient = gradient});
+        if (gradient != nullptr) gradient += parameter.count();
+      }
+    }
+  }
+
+  float* AddSlot(const Parameter& parameter, int64_t model_index, int stage,
+                 float* gradient, bool counted) {
+    const int64_t count = parameter.count();
+    memory_.parameters.push_back({.parameter = parameter,
+                                  .model_index = model_index,
+                                  .stage = stage,
+                                  .weight = arena_.TakeFloats(count),
+                                  .gradient = gradient,
+                                  .first_moment = arena_.TakeFloats(count),
+                                  .second_moment = arena_.TakeFloats(count),
+                                  .counted = counted});
+    return memory_.parameters.back().weight;
+  }
+
+  BufferPool Pool(int count, int64_t bytes) {
+    const int64_t stride = (bytes + 255) / 256 * 256;
+    return BufferPool(arena_.Take(count * stride), count, stride);
+  }
+
+  void CutBuffers(const StageBuffers& buffers, StageMemory& stage) {
+    const StageSizes& sizes = stage.sizes;
+    stage.workspace = arena_.Take(sizes.workspace);
+    stage.activations = Pool(buffers.activations, sizes.saved);
+    stage.deferred = Pool(buffers.deferred, sizes.deferred);
+    if (sizes.boundary_in > 0) {
+      stage.inputs = Pool(buffers.inputs, sizes.boundary_in);
+      stage.input_gradients = Pool(buffers.input_gradients, sizes.boundary_in);
+    }
+    if (sizes.boundary_out > 0) {
+      stage.outputs = Pool(buffers.outputs, sizes.boundary_out);
+      stage.output_gradients =
+          Pool(buffers.output_gradients, sizes.boundary_out);
+    }
+  }
+
+  // Of the head: the last gradient of the last unit, by UnitParameters' order.
+  float* HeadGradient() {
+    StageMemory& stage = memory_.stages.back();
+    return stage.unit_weights.back().back().gradient;
+  }
+
+  void CutTied() {
+    const Gpt2Config& config = *Gpt2Of(plan_);
+    if (!config.tied_embeddings) return;
+    const int first = plan_.stages.front().rank;
+    const int last = plan_.stages.back().rank;
+    const ParameterSlot* slot = FindSlot(AllParameters(config).front().name);
+    if (slot == nullptr) return;
+    TiedGradient tied{.stage = slot->stage,
+                      .gradient = slot->gradient,
+                      .count = slot->parameter.count()};
+    if (first == last) {
+      tied.other = HeadGradient();
+    } else {
+      tied.other_rank = rank_ == first ? last : first;
+      tied.other = arena_.TakeFloats(tied.count);
+    }
+    memory_.tied.push_back(tied);
+  }
+
+  void CutSnapshot() {
+    for (const ParameterSlot& slot : memory_.parameters) {
+      if (slot.counted)
+        memory_.snapshot_bytes += 3 * 4 * slot.parameter.count();
+    }
+    memory_.snapshot = arena_.Take(memory_.snapshot_bytes);
+  }
+
+  const Plan& plan_;
+  const int rank_;
+  Arena& arena_;
+  RankMemory memory_;
+};
+
+}  // namespace
+
+StageSizes SizesOf(const Plan& plan, int stage) {
+  const StagePlan& slice = plan.stages[stage];
+  if (const Gpt2Config* config = Gpt2Of(plan)) {
+    return ModelStage::SizesOf(
+        {.config = *config,
+         .unit_begin = slice.unit_begin,
+         .unit_end = slice.unit_end,
+         .microbatch_size = plan.spec.batch.micro_batch_size});
+  }
+  return SimStage(std::get<SimModel>(plan.spec.model.architecture),
+                  slice.unit_end - slice.unit_begin, stage == 0,
+                  stage + 1 == std::ssize(plan.stages))
+      .sizes();
+}
+
+std::vector<int64_t> CountedParameters(const Plan& plan, int rank) {
+  std::vector<int64_t> indices;
+  if (Gpt2Of(plan) == nullptr) return indices;
+  Arena sizes = Arena::ForSizes();
+  const RankMemory memory = Cutter(plan, rank, sizes).Cut();
+  for (const ParameterSlot& slot : memory.parameters) {
+    if (slot.counted) indices.push_back(slot.model_index);
+  }
+  return indices;
+}
+
+absl::StatusOr<RankMemory> PlanRankMemory(Backend& backend, const Plan& plan,
+                                          int rank) {
+  RankMemory memory;
+  ASSIGN_OR_RETURN(std::unique_ptr<Arena> arena,
+                   Arena::Plan(backend, [&](Arena& cut) {
+                     memory = Cutter(plan, rank, cut).Cut();
+                   }));
+  memory.arena = std::move(arena);
+  return memory;
+}
+
+}  // namespace penstock

@@ -1,0 +1,85 @@
+#ifndef WORKER_RUNTIME_RANK_MEMORY_H_
+#define WORKER_RUNTIME_RANK_MEMORY_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "kernels/backend.h"
+#include "proto/plan.h"
+#include "worker/model/layer.h"
+#include "worker/runtime/arena.h"
+#include "worker/runtime/buffer_pool.h"
+#include "worker/runtime/stage.h"
+
+namespace penstock {
+
+// One weight tensor that this rank holds, float32, [parameter.count()] each.
+struct ParameterSlot {
+  Parameter parameter;
+  int64_t model_index = 0;  // In AllParameters.
+  int stage = 0;
+  float* weight = nullptr;
+  float* gradient = nullptr;
+  float* first_moment = nullptr;
+  float* second_moment = nullptr;
+  // False for the head's copy of a tied embedding that another rank holds, too:
+  // the norm counts it, and checkpoints have it, once.
+  bool counted = true;
+};
+
+// What one stage of the rank holds.
+struct StageMemory {
+  int stage = 0;
+  StageSizes sizes;
+  std::vector<std::vector<LayerWeight>> unit_weights;
+  float* gradients = nullptr;  // Of all its weights, one behind the other.
+  int64_t gradient_count = 0;
+  std::byte* workspace = nullptr;
+  BufferPool activations;
+  BufferPool inputs;
+  BufferPool outputs;
+  BufferPool output_gradients;
+  BufferPool input_gradients;
+  BufferPool deferred;
+};
+
+// The two gradients of a tied embedding, where this rank has to do with them:
+// the sum of both is the gradient of the one weight.
+struct TiedGradient {
+  int stage = 0;              // That has `gradient`.
+  float* gradient = nullptr;  // Where the sum goes.
+  float* other = nullptr;     // The head's, or a buffer for the other rank's.
+  int64_t count = 0;
+  int other_rank = -1;  // -1: both stages are on this rank.
+};
+
+// All memory of one rank, cut from one arena by its plan.
+struct RankMemory {
+  std::unique_ptr<Arena> arena;
+  std::vector<ParameterSlot> parameters;  // By stage and unit, in model order.
+  std::vector<StageMemory> stages;
+  std::vector<TiedGradient> tied;  // One at most, empty when untied.
+  std::byte* snapshot = nullptr;   // For a checkpoint: 3 x counted weights.
+  int64_t snapshot_bytes = 0;
+  float* reduce_chunks = nullptr;  // (replicas) x kReduceChunkFloats.
+};
+
+// Floats that travel at a time when gradients are summed over replicas: 1 MiB.
+inline constexpr int64_t kReduceChunkFloats = 256 << 10;
+
+// Sizes of a stage of the plan.
+StageSizes SizesOf(const Plan& plan, int stage);
+
+// Indices in AllParameters of what `rank` counts in the norm and writes into
+// checkpoints, in the order of its slots.
+std::vector<int64_t> CountedParameters(const Plan& plan, int rank);
+
+// Errors: ResourceExhausted: the device has less memory than the plan needs.
+absl::StatusOr<RankMemory> PlanRankMemory(Backend& backend, const Plan& plan,
+                                          int rank);
+
+}  // namespace penstock
+
+#endif  // WORKER_RUNTIME_RANK_MEMORY_H_

@@ -1,0 +1,36 @@
+#ifndef WORKER_RUNTIME_SIM_STAGE_H_
+#define WORKER_RUNTIME_SIM_STAGE_H_
+
+#include "proto/job_spec.h"
+#include "worker/runtime/stage.h"
+
+namespace penstock {
+
+// A stage of `layers` layers of a sim model: sleeps as long as they are said to
+// compute, and passes tensors of the right size whose content says which
+// micro-batch they belong to, so that a mix-up on the way is noticed.
+//
+// Errors:
+//   DataLoss: a tensor of another micro-batch or step arrived.
+class SimStage final : public Stage {
+ public:
+  SimStage(const SimModel& model, int64_t layers, bool first, bool last)
+      : model_(model), layers_(layers), first_(first), last_(last) {}
+
+  StageSizes sizes() const override;
+  absl::Status Forward(const StagePass& pass) override;
+  absl::Status Backward(const StagePass& pass) override;
+  absl::Status BackwardInput(const StagePass& pass) override;
+  absl::Status BackwardWeight(const StagePass& pass) override;
+  double LossSum(const std::byte* /*saved*/) const override { return 0; }
+
+ private:
+  const SimModel model_;
+  const int64_t layers_;
+  const bool first_;
+  const bool last_;
+};
+
+}  // namespace penstock
+
+#endif  // WORKER_RUNTIME_SIM_STAGE_H_

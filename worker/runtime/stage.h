@@ -1,0 +1,60 @@
+#ifndef WORKER_RUNTIME_STAGE_H_
+#define WORKER_RUNTIME_STAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace penstock {
+
+// The memory of one pass of a stage over one micro-batch. All of it belongs to
+// the caller and stays as it is from a micro-batch's forward pass to its last
+// backward pass, except `output` and `input_gradient`, which the stage writes.
+struct StagePass {
+  int64_t step = 0;  // Being made, from 1: with `microbatch` it names the data.
+  int microbatch = 0;
+  const std::byte* input = nullptr;            // Null on the first stage.
+  std::byte* output = nullptr;                 // Null on the last stage.
+  const std::byte* output_gradient = nullptr;  // Null on the last stage.
+  std::byte* input_gradient = nullptr;         // Null on the first stage.
+  std::byte* saved = nullptr;                  // StageSizes::saved bytes.
+  std::byte* deferred = nullptr;  // StageSizes::deferred; for I and W only.
+};
+
+// Bytes, per micro-batch except for the workspace.
+struct StageSizes {
+  int64_t boundary_in = 0;   // Input and its gradient; 0 on the first stage.
+  int64_t boundary_out = 0;  // Output and its gradient; 0 on the last stage.
+  int64_t saved = 0;
+  int64_t deferred = 0;
+  int64_t workspace = 0;
+};
+
+// A contiguous slice of the model on one rank. `Backward` gives the bits of
+// `BackwardInput` followed by `BackwardWeight`.
+//
+// Thread-compatible: the executor's thread calls. Each call returns when the
+// device is done.
+//
+// Errors of every method: those of the Backend, and of the data on the first
+// and last stage.
+class Stage {
+ public:
+  virtual ~Stage() = default;
+
+  virtual StageSizes sizes() const = 0;
+
+  virtual absl::Status Forward(const StagePass& pass) = 0;
+  virtual absl::Status Backward(const StagePass& pass) = 0;
+  virtual absl::Status BackwardInput(const StagePass& pass) = 0;
+  virtual absl::Status BackwardWeight(const StagePass& pass) = 0;
+
+  // Sum of the token losses of the micro-batch whose forward pass was made last
+  // with `saved`, in nats; 0 unless it is the last stage.
+  virtual double LossSum(const std::byte* saved) const = 0;
+};
+
+}  // namespace penstock
+
+#endif  // WORKER_RUNTIME_STAGE_H_

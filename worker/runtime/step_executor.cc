@@ -1,0 +1,286 @@
+#include "worker/runtime/step_executor.h"
+
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "fmt/format.h"
+#include "proto/base/check.h"
+#include "proto/base/clock.h"
+#include "proto/base/status_macros.h"
+#include "worker/runtime/message_tag.h"
+
+namespace penstock {
+
+StepExecutor::StepExecutor(const Plan& plan, const Assignment& assignment,
+                           RankMemory& memory,
+                           std::vector<std::unique_ptr<Stage>> stages,
+                           Link& link, absl::Duration wait_max, StepHooks hooks,
+                           StepListener listener)
+    : plan_(plan),
+      assignment_(assignment),
+      link_(link),
+      wait_max_(wait_max),
+      hooks_(std::move(hooks)),
+      listener_(std::move(listener)),
+      losses_(plan.spec.batch.micro_batches) {
+  PENSTOCK_CHECK(stages.size() == memory.stages.size());
+  for (size_t i = 0; i < stages.size(); ++i) {
+    stages_.push_back({&memory.stages[i], std::move(stages[i])});
+  }
+}
+
+absl::Status StepExecutor::Run(int64_t step) {
+  const std::vector<Action>& program = plan_.ranks[assignment_.rank].program;
+  for (size_t i = 0; i < program.size(); ++i) {
+    listener_.on_wait(i, program[i]);
+    begin_ = SteadyNow();
+    if (absl::Status status = RunAction(step, program[i]); !status.ok()) {
+      return Annotate(status, fmt::format("replica {} rank {} step {} {}",
+                                          assignment_.replica, assignment_.rank,
+                                          step, ToString(program[i])));
+    }
+    const absl::Time end = SteadyNow();
+    if (IsCompute(program[i].kind)) busy_ += end - begin_;
+    listener_.on_end(i, begin_, end);
+  }
+  return FinishSends(step);
+}
+
+double StepExecutor::LossSum() const {
+  return std::accumulate(losses_.begin(), losses_.end(), 0.0);
+}
+
+absl::Duration StepExecutor::TakeBusy() {
+  return std::exchange(busy_, absl::ZeroDuration());
+}
+
+absl::Status StepExecutor::RunAction(int64_t step, const Action& action) {
+  switch (action.kind) {
+    case ActionKind::kForward:
+    case ActionKind::kBackward:
+    case ActionKind::kBackwardInput:
+    case ActionKind::kBackwardWeight:
+      return RunPass(step, action);
+    case ActionKind::kSendForward:
+    case ActionKind::kSendBackward:
+      return Send(step, action);
+    case ActionKind::kReceiveForward:
+    case ActionKind::kReceiveBackward:
+      return PostReceive(step, action);
+    case ActionKind::kReduceGradient:
+      return hooks_.reduce_gradient(step, action.stage);
+    case ActionKind::kReduceTied:
+      return hooks_.reduce_tied(step, action.stage);
+    case ActionKind::kOptimizer:
+      return hooks_.optimize(step);
+  }
+  return absl::InternalError("unknown action");
+}
+
+absl::Status StepExecutor::RunPass(int64_t step, const Action& action) {
+  LocalStage& local = Local(action.stage);
+  const int microbatch = action.microbatch;
+  StagePass pass{
+      .step = step,
+      .microbatch = microbatch,
+      .input = local.memory->inputs.Find(microbatch),
+      .output_gradient = local.memory->output_gradients.Find(microbatch),
+      .saved = local.memory->activations.Find(microbatch),
+      .deferred = local.memory->deferred.Find(microbatch)};
+  if (action.kind == ActionKind::kForward) {
+    RETURN_IF_ERROR(PrepareForward(local, pass));
+  } else if (action.kind != ActionKind::kBackwardWeight) {
+    RETURN_IF_ERROR(PrepareInputGradient(
+        local, pass, action.kind == ActionKind::kBackwardInput));
+  }
+  begin_ = SteadyNow();
+  RETURN_IF_ERROR(Compute(action, local, pass));
+  if (action.kind == ActionKind::kForward &&
+      action.stage + 1 == std::ssize(plan_.stages)) {
+    losses_[microbatch] = local.stage->LossSum(pass.saved);
+  }
+  if (action.kind == ActionKind::kBackward ||
+      action.kind == ActionKind::kBackwardWeight) {
+    FinishBackward(local, microbatch);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StepExecutor::Compute(const Action& action, LocalStage& local,
+                                   const StagePass& pass) {
+  switch (action.kind) {
+    case ActionKind::kForward:
+      return local.stage->Forward(pass);
+    case ActionKind::kBackward:
+      return local.stage->Backward(pass);
+    case ActionKind::kBackwardInput:
+      return local.stage->BackwardInput(pass);
+    default:
+      return local.stage->BackwardWeight(pass);
+  }
+}
+
+absl::Status StepExecutor::PrepareForward(LocalStage& local, StagePass& pass) {
+  StageMemory& memory = *local.memory;
+  const int stage = memory.stage;
+  ASSIGN_OR_RETURN(pass.saved, memory.activations.Acquire(pass.microbatch));
+  if (stage > 0) {
+    ASSIGN_OR_RETURN(pass.input,
+                     Receive(memory.inputs, stage - 1,
+                             MakeKey(pass.step, MessageKind::kActivation,
+                                     stage - 1, pass.microbatch),
+                             pass.microbatch));
+  }
+  if (stage + 1 == std::ssize(plan_.stages)) return absl::OkStatus();
+  if (IsLocal(stage + 1)) {
+    ASSIGN_OR_RETURN(pass.output,
+                     Local(stage + 1).memory->inputs.Acquire(pass.microbatch));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(pass.output,
+                   AcquireOutgoing(memory.outputs, pass.step, stage,
+                                   /*gradient=*/false, pass.microbatch));
+  return absl::OkStatus();
+}
+
+absl::Status StepExecutor::PrepareInputGradient(LocalStage& local,
+                                                StagePass& pass,
+                                                bool deferred) {
+  StageMemory& memory = *local.memory;
+  const int stage = memory.stage;
+  if (deferred) {
+    ASSIGN_OR_RETURN(pass.deferred, memory.deferred.Acquire(pass.microbatch));
+  }
+  if (stage + 1 < std::ssize(plan_.stages)) {
+    ASSIGN_OR_RETURN(pass.output_gradient,
+                     Receive(memory.output_gradients, stage + 1,
+                             MakeKey(pass.step, MessageKind::kGradient,
+                                     stage + 1, pass.microbatch),
+                             pass.microbatch));
+  }
+  if (stage == 0) return absl::OkStatus();
+  if (IsLocal(stage - 1)) {
+    ASSIGN_OR_RETURN(
+        pass.input_gradient,
+        Local(stage - 1).memory->output_gradients.Acquire(pass.microbatch));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(pass.input_gradient,
+                   AcquireOutgoing(memory.input_gradients, pass.step, stage,
+                                   /*gradient=*/true, pass.microbatch));
+  return absl::OkStatus();
+}
+
+void StepExecutor::FinishBackward(LocalStage& local, int microbatch) {
+  local.memory->activations.Release(microbatch);
+  local.memory->inputs.Release(microbatch);
+  local.memory->output_gradients.Release(microbatch);
+  local.memory->deferred.Release(microbatch);
+}
+
+// The tensor that a pass waits for: posted before, or written here by a stage
+// of the same rank.
+absl::StatusOr<const std::byte*> StepExecutor::Receive(BufferPool& pool,
+                                                       int producer,
+                                                       MessageKey key,
+                                                       int microbatch) {
+  const std::byte* buffer = pool.Find(microbatch);
+  if (buffer == nullptr) {
+    return absl::InternalError("the program has not posted its receive");
+  }
+  if (IsLocal(producer)) return buffer;
+  RETURN_IF_ERROR(link_.WaitReceived(PeerOf(producer), key, Deadline()));
+  return buffer;
+}
+
+// A buffer to send from; when all are on their way, the oldest one's as soon as
+// it has left.
+absl::StatusOr<std::byte*> StepExecutor::AcquireOutgoing(
+    BufferPool& pool, int64_t step, int stage, bool gradient, int microbatch) {
+  if (!pool.HasFree() && pool.Oldest() >= 0) {
+    const int oldest = pool.Oldest();
+    const MessageKind kind =
+        gradient ? MessageKind::kGradient : MessageKind::kActivation;
+    RETURN_IF_ERROR(link_.WaitSent(PeerOf(gradient ? stage - 1 : stage + 1),
+                                   MakeKey(step, kind, stage, oldest),
+                                   Deadline()));
+    pool.Release(oldest);
+  }
+  return pool.Acquire(microbatch);
+}
+
+absl::Status StepExecutor::Send(int64_t step, const Action& action) {
+  StageMemory& memory = *Local(action.stage).memory;
+  const bool gradient = action.kind == ActionKind::kSendBackward;
+  const BufferPool& pool = gradient ? memory.input_gradients : memory.outputs;
+  const std::byte* buffer = pool.Find(action.microbatch);
+  if (buffer == nullptr) {
+    return absl::InternalError("the program sends what was not computed");
+  }
+  const int64_t bytes =
+      gradient ? memory.sizes.boundary_in : memory.sizes.boundary_out;
+  return link_.Send(
+      PeerOf(gradient ? action.stage - 1 : action.stage + 1),
+      MakeKey(step,
+              gradient ? MessageKind::kGradient : MessageKind::kActivation,
+              action.stage, action.microbatch),
+      {buffer, static_cast<size_t>(bytes)});
+}
+
+absl::Status StepExecutor::PostReceive(int64_t step, const Action& action) {
+  StageMemory& memory = *Local(action.stage).memory;
+  const bool gradient = action.kind == ActionKind::kReceiveBackward;
+  const int producer = gradient ? action.stage + 1 : action.stage - 1;
+  const int64_t bytes =
+      gradient ? memory.sizes.boundary_out : memory.sizes.boundary_in;
+  BufferPool& pool = gradient ? memory.output_gradients : memory.inputs;
+  ASSIGN_OR_RETURN(std::byte * buffer, pool.Acquire(action.microbatch));
+  return link_.PostReceive(
+      PeerOf(producer),
+      MakeKey(step,
+              gradient ? MessageKind::kGradient : MessageKind::kActivation,
+              producer, action.microbatch),
+      {buffer, static_cast<size_t>(bytes)});
+}
+
+// Every buffer must be free again when the next step begins.
+absl::Status StepExecutor::FinishSends(int64_t step) {
+  for (LocalStage& local : stages_) {
+    const int stage = local.memory->stage;
+    for (const bool gradient : {false, true}) {
+      BufferPool& pool =
+          gradient ? local.memory->input_gradients : local.memory->outputs;
+      const MessageKind kind =
+          gradient ? MessageKind::kGradient : MessageKind::kActivation;
+      for (int oldest = pool.Oldest(); oldest >= 0; oldest = pool.Oldest()) {
+        RETURN_IF_ERROR(link_.WaitSent(PeerOf(gradient ? stage - 1 : stage + 1),
+                                       MakeKey(step, kind, stage, oldest),
+                                       Deadline()));
+        pool.Release(oldest);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+StepExecutor::LocalStage& StepExecutor::Local(int stage) {
+  for (LocalStage& local : stages_) {
+    if (local.memory->stage == stage) return local;
+  }
+  PENSTOCK_CHECK(!"the plan was verified: a rank runs its own stages only");
+  return stages_.front();
+}
+
+bool StepExecutor::IsLocal(int stage) const {
+  return plan_.stages[stage].rank == assignment_.rank;
+}
+
+int StepExecutor::PeerOf(int stage) const {
+  return assignment_.replica * static_cast<int>(plan_.ranks.size()) +
+         plan_.stages[stage].rank;
+}
+
+absl::Time StepExecutor::Deadline() const { return SteadyNow() + wait_max_; }
+
+}  // namespace penstock

@@ -1,0 +1,108 @@
+#ifndef WORKER_RUNTIME_STEP_EXECUTOR_H_
+#define WORKER_RUNTIME_STEP_EXECUTOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "proto/plan.h"
+#include "worker/link/link.h"
+#include "worker/runtime/rank_memory.h"
+#include "worker/runtime/stage.h"
+
+namespace penstock {
+
+// Told of every action; the trace, the progress report and the tests listen
+// here. `begin` is when the action had what it waited for.
+struct StepListener {
+  std::function<void(size_t index, const Action& action)> on_wait =
+      [](size_t, const Action&) {};
+  std::function<void(size_t index, absl::Time begin, absl::Time end)> on_end =
+      [](size_t, absl::Time, absl::Time) {};
+};
+
+// What a program asks for beyond passes and transfers; by the trainer.
+struct StepHooks {
+  std::function<absl::Status(int64_t step, int stage)> reduce_gradient;
+  std::function<absl::Status(int64_t step, int stage)> reduce_tied;
+  std::function<absl::Status(int64_t step)> optimize;
+};
+
+// Executes the program of one rank, one action after the other, and knows no
+// schedule's name. Transfers are offered and posted where the program says so
+// and go on behind the next actions; a pass waits for its own inputs only.
+//
+// Thread-compatible: one thread calls Run.
+class StepExecutor {
+ public:
+  // `plan`, `memory` and `link` must outlive this. `stages` are this rank's, in
+  // the order of memory.stages. No wait is longer than `wait_max`.
+  StepExecutor(const Plan& plan, const Assignment& assignment,
+               RankMemory& memory, std::vector<std::unique_ptr<Stage>> stages,
+               Link& link, absl::Duration wait_max, StepHooks hooks,
+               StepListener listener);
+
+  // Makes step `step`, counted from 1. Stops at the first error and returns it
+  // with replica, rank and action before its message; actions after it have not
+  // run, and gradients are half summed: only a checkpoint goes on from there.
+  //
+  // Errors: those of Stage, Link and the hooks;
+  //   Internal: the program does not fit the plan's buffers.
+  absl::Status Run(int64_t step);
+
+  // Sum of the token losses of the last step on this rank, in micro-batch
+  // order.
+  double LossSum() const;
+
+  // Time spent computing since the last call.
+  absl::Duration TakeBusy();
+
+ private:
+  struct LocalStage {
+    StageMemory* memory = nullptr;
+    std::unique_ptr<Stage> stage;
+  };
+
+  LocalStage& Local(int stage);
+  bool IsLocal(int stage) const;
+  int PeerOf(int stage) const;
+  absl::Time Deadline() const;
+
+  absl::Status RunAction(int64_t step, const Action& action);
+  absl::Status RunPass(int64_t step, const Action& action);
+  absl::Status Compute(const Action& action, LocalStage& local,
+                       const StagePass& pass);
+
+  // What a pass needs before and gives back after.
+  absl::Status PrepareForward(LocalStage& local, StagePass& pass);
+  absl::Status PrepareInputGradient(LocalStage& local, StagePass& pass,
+                                    bool deferred);
+  void FinishBackward(LocalStage& local, int microbatch);
+
+  absl::StatusOr<const std::byte*> Receive(BufferPool& pool, int producer,
+                                           MessageKey key, int microbatch);
+  absl::StatusOr<std::byte*> AcquireOutgoing(BufferPool& pool, int64_t step,
+                                             int stage, bool gradient,
+                                             int microbatch);
+  absl::Status Send(int64_t step, const Action& action);
+  absl::Status PostReceive(int64_t step, const Action& action);
+  absl::Status FinishSends(int64_t step);
+
+  const Plan& plan_;
+  const Assignment assignment_;
+  Link& link_;
+  const absl::Duration wait_max_;
+  const StepHooks hooks_;
+  const StepListener listener_;
+  std::vector<LocalStage> stages_;
+  std::vector<double> losses_;  // By micro-batch; of the last stage.
+  absl::Time begin_;            // Of the action, when its inputs were there.
+  absl::Duration busy_;
+};
+
+}  // namespace penstock
+
+#endif  // WORKER_RUNTIME_STEP_EXECUTOR_H_

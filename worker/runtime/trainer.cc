@@ -1,0 +1,363 @@
+#include "worker/runtime/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <span>
+#include <utility>
+#include <variant>
+
+#include "fmt/format.h"
+#include "proto/base/check.h"
+#include "proto/base/clock.h"
+#include "proto/base/status_macros.h"
+#include "worker/model/gpt2_layers.h"
+#include "worker/runtime/message_tag.h"
+#include "worker/runtime/model_stage.h"
+#include "worker/runtime/sim_stage.h"
+#include "worker/runtime/weights.h"
+
+namespace penstock {
+namespace {
+
+// PyTorch's clip_grad_norm_ adds it, and so do the figures we are held against.
+constexpr double kClipEpsilon = 1e-6;
+
+// A wait this long is a hang: a step takes seconds, and a slow one is allowed
+// ten times its forecast.
+absl::Duration WaitMax(const Plan& plan) {
+  return std::max(absl::Seconds(60), 10 * plan.step_time);
+}
+
+const Gpt2Config* Gpt2Of(const Plan& plan) {
+  return std::get_if<Gpt2Config>(&plan.spec.model.architecture);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Prepare(
+    const Plan& plan, const Assignment& assignment, const AllowedRoots& roots,
+    Disk& disk, TrainerEvents events) {
+  std::unique_ptr<Trainer> trainer(
+      new Trainer(plan, assignment, disk, std::move(events)));
+  RETURN_IF_ERROR(Annotate(trainer->Load(roots),
+                           fmt::format("replica {} rank {} preparing",
+                                       assignment.replica, assignment.rank)));
+  return trainer;
+}
+
+Trainer::Trainer(const Plan& plan, const Assignment& assignment, Disk& disk,
+                 TrainerEvents events)
+    : plan_(plan),
+      assignment_(assignment),
+      events_(std::move(events)),
+      wait_max_(WaitMax(plan)),
+      backend_(MakeCpuBackend()),
+      disk_(disk) {
+  for (size_t rank = 0; rank < plan.ranks.size(); ++rank) {
+    counted_.push_back(CountedParameters(plan, static_cast<int>(rank)));
+  }
+  trace_.replica = assignment.replica;
+  trace_.rank = assignment.rank;
+  const size_t actions = plan_.ranks[assignment_.rank].program.size();
+  trace_.begin_us.resize(actions);
+  trace_.end_us.resize(actions);
+}
+
+Trainer::~Trainer() = default;
+
+absl::Status Trainer::Load(const AllowedRoots& roots) {
+  ASSIGN_OR_RETURN(memory_, PlanRankMemory(*backend_, plan_, assignment_.rank));
+  int64_t start_samples = 0;
+  if (Gpt2Of(plan_) != nullptr) {
+    ASSIGN_OR_RETURN(start_samples,
+                     LoadWeights(plan_, roots, *backend_, memory_));
+    cursor_ = DataCursor::Of(plan_, start_samples);
+    const int rank = assignment_.rank;
+    if (rank == plan_.stages.front().rank || rank == plan_.stages.back().rank) {
+      ASSIGN_OR_RETURN(data_, SampleReader::Open(plan_, assignment_.replica,
+                                                 cursor_, roots));
+    }
+  }
+  checkpointer_.emplace(plan_, assignment_, memory_, *backend_, disk_);
+  if (assignment_.replica == 0 && assignment_.rank == 0) {
+    collector_.emplace(plan_, assignment_.epoch, cursor_, disk_);
+  }
+  MutexLock lock(mutex_);
+  progress_.step = plan_.start.step;
+  progress_.checkpoint = plan_.start.checkpoint;
+  progress_.checkpoint_step = plan_.start.step;
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::Run(Link& link) {
+  const absl::Status status = Train(link);
+  if (!status.ok()) link.Abort(status);
+  // The reduction's thread ends by the abort, or has nothing to do.
+  reducer_.reset();
+  executor_.reset();
+  agreement_.reset();
+  return status;
+}
+
+absl::Status Trainer::Train(Link& link) {
+  ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Stage>> stages, MakeStages());
+  std::vector<int> norm_counts;
+  for (const auto& counted : counted_)
+    norm_counts.push_back(std::ssize(counted));
+  agreement_.emplace(plan_, assignment_, norm_counts, link, wait_max_);
+  if (plan_.spec.parallelism.data > 1) {
+    reducer_ = std::make_unique<GradientReducer>(
+        plan_, assignment_, memory_, link, MakeCpuBackend(), wait_max_);
+  }
+  executor_ = std::make_unique<StepExecutor>(plan_, assignment_, memory_,
+                                             std::move(stages), link, wait_max_,
+                                             MakeHooks(link), MakeListener());
+  last_decision_ = SteadyNow();
+  int64_t step = plan_.start.step;
+  while (!stop_ && step < plan_.spec.steps) {
+    ++step;
+    step_begin_ = SteadyNow();
+    trace_.step = step;
+    trace_.start_us = absl::ToUnixMicros(step_begin_);
+    RETURN_IF_ERROR(executor_->Run(step));
+    action_index_ = -1;
+    {
+      MutexLock lock(mutex_);
+      progress_.step = step;
+    }
+    if (events_.on_trace) events_.on_trace(trace_);
+  }
+  return FinishCheckpoints(step);
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Stage>>> Trainer::MakeStages() {
+  std::vector<std::unique_ptr<Stage>> stages;
+  for (const StageMemory& memory : memory_.stages) {
+    const StagePlan& slice = plan_.stages[memory.stage];
+    const bool last = memory.stage + 1 == std::ssize(plan_.stages);
+    const Gpt2Config* config = Gpt2Of(plan_);
+    if (config == nullptr) {
+      stages.push_back(std::make_unique<SimStage>(
+          std::get<SimModel>(plan_.spec.model.architecture),
+          slice.unit_end - slice.unit_begin, memory.stage == 0, last));
+      continue;
+    }
+    std::vector<std::unique_ptr<Layer>> layers;
+    for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
+      ASSIGN_OR_RETURN(
+          std::unique_ptr<Layer> layer,
+          MakeGpt2Layer(*config, unit, plan_.spec.batch.micro_batch_size,
+                        *backend_, memory.unit_weights[unit - slice.unit_begin],
+                        1.0f / static_cast<float>(TokensPerStep())));
+      layers.push_back(std::move(layer));
+    }
+    stages.push_back(std::make_unique<ModelStage>(
+        ModelSlice{.config = *config,
+                   .unit_begin = slice.unit_begin,
+                   .unit_end = slice.unit_end,
+                   .microbatch_size = plan_.spec.batch.micro_batch_size},
+        *backend_, data_.get(), std::move(layers), memory.workspace));
+  }
+  return stages;
+}
+
+StepHooks Trainer::MakeHooks(Link& link) {
+  return {.reduce_gradient =
+              [this](int64_t step, int stage) {
+                if (reducer_ != nullptr) reducer_->Start(step, stage);
+                return absl::OkStatus();
+              },
+          .reduce_tied =
+              [this, &link](int64_t step, int stage) {
+                return ReduceTied(step, stage, link);
+              },
+          .optimize = [this](int64_t step) { return Optimize(step); }};
+}
+
+StepListener Trainer::MakeListener() {
+  return {
+      .on_wait = [this](size_t index, const Action&) { action_index_ = index; },
+      .on_end =
+          [this](size_t index, absl::Time begin, absl::Time end) {
+            trace_.begin_us[index] = static_cast<uint32_t>(
+                absl::ToInt64Microseconds(begin - step_begin_));
+            trace_.end_us[index] = static_cast<uint32_t>(
+                absl::ToInt64Microseconds(end - step_begin_));
+          }};
+}
+
+absl::Status Trainer::ReduceTied(int64_t step, int stage, Link& link) {
+  if (memory_.tied.empty() || memory_.tied.front().stage != stage) {
+    return absl::OkStatus();
+  }
+  if (reducer_ != nullptr) RETURN_IF_ERROR(reducer_->Wait());
+  const TiedGradient& tied = memory_.tied.front();
+  if (tied.other_rank >= 0) {
+    const int peer =
+        assignment_.replica * static_cast<int>(plan_.ranks.size()) +
+        tied.other_rank;
+    const MessageKey key = MakeKey(step, MessageKind::kTiedGradient, 0, 0);
+    const auto floats = [&](float* data) {
+      return std::as_writable_bytes(
+          std::span(data, static_cast<size_t>(tied.count)));
+    };
+    RETURN_IF_ERROR(link.PostReceive(peer, key, floats(tied.other)));
+    RETURN_IF_ERROR(link.Send(peer, key, floats(tied.gradient)));
+    RETURN_IF_ERROR(link.WaitReceived(peer, key, Deadline()));
+    RETURN_IF_ERROR(link.WaitSent(peer, key, Deadline()));
+  }
+  // Two summands: both ranks get the same bits, whichever comes first.
+  return backend_->Accumulate(tied.other, tied.count, tied.gradient);
+}
+
+absl::Status Trainer::Optimize(int64_t step) {
+  if (reducer_ != nullptr) RETURN_IF_ERROR(reducer_->Wait());
+  const absl::Time begin = SteadyNow();
+  StepReport report{.loss_sum = executor_->LossSum(),
+                    .shard = checkpointer_->Poll()};
+  ASSIGN_OR_RETURN(report.norms_squared,
+                   GradientNormsSquared(*backend_, memory_));
+  busy_ += executor_->TakeBusy() + (SteadyNow() - begin);
+  report.busy_seconds = absl::ToDoubleSeconds(busy_);
+  busy_ = absl::ZeroDuration();
+  ASSIGN_OR_RETURN(
+      const StepDecision decision,
+      agreement_->Agree(step, report,
+                        [&](const std::vector<StepReport>& reports) {
+                          return Decide(step, reports);
+                        }));
+  stop_ = decision.stop;
+  const absl::Time update = SteadyNow();
+  RETURN_IF_ERROR(UpdateWeights(plan_.spec, step,
+                                static_cast<float>(decision.clip_factor),
+                                *backend_, memory_));
+  busy_ += SteadyNow() - update;
+  if (!decision.checkpoint) return absl::OkStatus();
+  return checkpointer_->Snapshot(step, Deadline());
+}
+
+absl::StatusOr<StepDecision> Trainer::Decide(
+    int64_t step, const std::vector<StepReport>& reports) {
+  StepDecision decision{.stop = pause_ || step == plan_.spec.steps};
+  for (const StepReport& report : reports) {
+    decision.loss += report.loss_sum;
+    if (report.shard.has_value()) CollectShard(*report.shard);
+  }
+  decision.loss /= static_cast<double>(TokensPerStep());
+  decision.grad_norm = GlobalNorm(reports);
+  if (!std::isfinite(decision.loss) || !std::isfinite(decision.grad_norm)) {
+    return absl::OutOfRangeError(fmt::format(
+        "training diverged: loss {}, gradient norm {}; lower "
+        "optimizer.adamw.learning_rate, or resume from an earlier checkpoint",
+        decision.loss, decision.grad_norm));
+  }
+  const double clip_norm = plan_.spec.optimizer.clip_norm;
+  if (clip_norm > 0) {
+    decision.clip_factor =
+        std::min(1.0, clip_norm / (decision.grad_norm + kClipEpsilon));
+  }
+  const int64_t every = plan_.spec.checkpoint.every_steps;
+  decision.checkpoint = Gpt2Of(plan_) != nullptr &&
+                        (decision.stop || (every > 0 && step % every == 0));
+  PublishMetrics(step, decision, reports);
+  return decision;
+}
+
+// Adds up in model order, so that the root has the same bits at every width.
+double Trainer::GlobalNorm(const std::vector<StepReport>& reports) const {
+  std::map<int64_t, double> by_parameter;
+  for (size_t rank = 0; rank < plan_.ranks.size(); ++rank) {
+    for (size_t i = 0; i < counted_[rank].size(); ++i) {
+      by_parameter[counted_[rank][i]] = reports[rank].norms_squared[i];
+    }
+  }
+  double sum = 0;
+  for (const auto& [index, norm_squared] : by_parameter) sum += norm_squared;
+  return std::sqrt(sum);
+}
+
+void Trainer::CollectShard(const ShardReport& report) {
+  const absl::StatusOr<std::string> path = collector_->Add(report);
+  checkpoint_status_ = path.status();
+  if (!path.ok()) {
+    events_.on_log(
+        "warn", fmt::format("checkpoint of step {} was not made: {}",
+                            report.step, std::string(path.status().message())));
+    return;
+  }
+  if (path->empty()) return;
+  events_.on_log("info", fmt::format("checkpoint complete: {}", *path));
+  MutexLock lock(mutex_);
+  progress_.checkpoint = *path;
+  progress_.checkpoint_step = report.step;
+}
+
+void Trainer::PublishMetrics(int64_t step, const StepDecision& decision,
+                             const std::vector<StepReport>& reports) {
+  const absl::Time now = SteadyNow();
+  const double seconds = absl::ToDoubleSeconds(now - last_decision_);
+  last_decision_ = now;
+  double busy_seconds = 0;
+  for (const StepReport& report : reports) busy_seconds += report.busy_seconds;
+  events_.on_metrics(
+      {.step = step,
+       .loss = decision.loss,
+       .grad_norm = decision.grad_norm,
+       .tokens_per_second = static_cast<double>(TokensPerStep()) / seconds,
+       .bubble_fraction_measured = std::max(
+           0.0,
+           1 - busy_seconds / (seconds * static_cast<double>(reports.size()))),
+       .bubble_fraction_predicted = plan_.bubble_fraction,
+       .step_seconds = seconds});
+}
+
+// The last checkpoint is written behind nothing: everyone waits for it, so that
+// a job that ended has it.
+absl::Status Trainer::FinishCheckpoints(int64_t step) {
+  constexpr int kRounds = 2;  // The last checkpoint's and the one's before.
+  for (int round = 1; round <= kRounds; ++round) {
+    StepReport report{.shard = checkpointer_->Wait(Deadline())};
+    report.norms_squared.resize(counted_[assignment_.rank].size());
+    RETURN_IF_ERROR(agreement_
+                        ->Agree(step + round, report,
+                                [&](const std::vector<StepReport>& reports)
+                                    -> absl::StatusOr<StepDecision> {
+                                  for (const StepReport& each : reports) {
+                                    if (each.shard.has_value())
+                                      CollectShard(*each.shard);
+                                  }
+                                  if (round == kRounds) {
+                                    RETURN_IF_ERROR(
+                                        Annotate(checkpoint_status_,
+                                                 "the last checkpoint"));
+                                  }
+                                  return StepDecision{};
+                                })
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
+TrainerProgress Trainer::progress() const {
+  const int index = action_index_;
+  MutexLock lock(mutex_);
+  TrainerProgress progress = progress_;
+  if (index >= 0) {
+    progress.action = ToString(plan_.ranks[assignment_.rank].program[index]);
+  }
+  return progress;
+}
+
+// Samples for a sim model, whose tokens nobody counts.
+int64_t Trainer::TokensPerStep() const {
+  const BatchSpec& batch = plan_.spec.batch;
+  const int64_t samples = batch.micro_batch_size * batch.micro_batches *
+                          plan_.spec.parallelism.data;
+  const Gpt2Config* config = Gpt2Of(plan_);
+  return config == nullptr ? samples : samples * config->sequence_length;
+}
+
+absl::Time Trainer::Deadline() const { return SteadyNow() + wait_max_; }
+
+}  // namespace penstock

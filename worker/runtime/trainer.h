@@ -1,0 +1,139 @@
+#ifndef WORKER_RUNTIME_TRAINER_H_
+#define WORKER_RUNTIME_TRAINER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kernels/backend.h"
+#include "proto/base/mutex.h"
+#include "proto/file/allowed_roots.h"
+#include "proto/file/disk.h"
+#include "proto/metrics.h"
+#include "proto/plan.h"
+#include "worker/link/link.h"
+#include "worker/runtime/checkpointer.h"
+#include "worker/runtime/gradient_reducer.h"
+#include "worker/runtime/rank_memory.h"
+#include "worker/runtime/sample_reader.h"
+#include "worker/runtime/step_agreement.h"
+#include "worker/runtime/step_executor.h"
+
+namespace penstock {
+
+// Where a rank is, for people and for the coordinator's tracking.
+struct TrainerProgress {
+  int64_t step = 0;        // Updates made.
+  std::string action;      // Being executed or waited for; empty between steps.
+  std::string checkpoint;  // Newest that the leader has completed.
+  int64_t checkpoint_step = 0;
+};
+
+// Told by the trainer's thread; must return quickly.
+struct TrainerEvents {
+  std::function<void(const StepMetrics&)> on_metrics;  // On the leader only.
+  std::function<void(const StepTrace&)> on_trace;
+  std::function<void(std::string_view level, const std::string& text)> on_log;
+};
+
+// One rank's whole training: memory, weights, data, steps, checkpoints. What it
+// computes depends on the plan alone, never on time.
+//
+// Prepare and Run are called by one thread; Pause and progress by any.
+class Trainer {
+ public:
+  // Allocates the planned memory and loads what training starts from.
+  //
+  // Errors: ResourceExhausted: the device has not enough memory;
+  //   those of LoadWeights and SampleReader::Open.
+  static absl::StatusOr<std::unique_ptr<Trainer>> Prepare(
+      const Plan& plan, const Assignment& assignment, const AllowedRoots& roots,
+      Disk& disk, TrainerEvents events);
+
+  ~Trainer();
+
+  // Makes steps until the last one, or until the leader was told to pause; then
+  // waits for the last checkpoint. Aborts the link when it fails, so that the
+  // other ranks stop at once.
+  //
+  // Errors: those of StepExecutor::Run, StepAgreement and Checkpointer;
+  //   OutOfRange: the loss or the gradient norm is not finite any more.
+  absl::Status Run(Link& link);
+
+  // Asks for a stop after the step being made, with a checkpoint. Only the
+  // leader (replica 0, rank 0) heeds it.
+  void Pause() { pause_ = true; }
+
+  TrainerProgress progress() const;
+
+  // Bytes of the arena: what the plan says the rank holds on its device.
+  int64_t arena_bytes() const { return memory_.arena->bytes(); }
+
+ private:
+  Trainer(const Plan& plan, const Assignment& assignment, Disk& disk,
+          TrainerEvents events);
+
+  absl::Status Load(const AllowedRoots& roots);
+  absl::Status Train(Link& link);
+  absl::StatusOr<std::vector<std::unique_ptr<Stage>>> MakeStages();
+  StepHooks MakeHooks(Link& link);
+  StepListener MakeListener();
+
+  // The end of a step.
+  absl::Status ReduceTied(int64_t step, int stage, Link& link);
+  absl::Status Optimize(int64_t step);
+  absl::Status FinishCheckpoints(int64_t step);
+
+  // On the leader.
+  absl::StatusOr<StepDecision> Decide(int64_t step,
+                                      const std::vector<StepReport>& reports);
+  double GlobalNorm(const std::vector<StepReport>& reports) const;
+  void CollectShard(const ShardReport& report);
+  void PublishMetrics(int64_t step, const StepDecision& decision,
+                      const std::vector<StepReport>& reports);
+
+  int64_t TokensPerStep() const;
+  absl::Time Deadline() const;
+
+  // Constant after Prepare.
+  const Plan plan_;
+  const Assignment assignment_;
+  const TrainerEvents events_;
+  const absl::Duration wait_max_;
+  const std::unique_ptr<Backend> backend_;
+  Disk& disk_;
+  DataCursor cursor_;
+  // What each rank of the pipeline counts in the norm; see CountedParameters.
+  std::vector<std::vector<int64_t>> counted_;
+  std::unique_ptr<SampleReader> data_;  // On the first and last stage.
+
+  // The trainer's thread's.
+  RankMemory memory_;
+  std::optional<Checkpointer> checkpointer_;
+  std::optional<CheckpointCollector> collector_;  // On the leader.
+  absl::Status checkpoint_status_;  // Of the last commit; on the leader.
+  std::optional<StepAgreement> agreement_;    // Set while Run runs, as the
+  std::unique_ptr<GradientReducer> reducer_;  // next two; with replicas only.
+  std::unique_ptr<StepExecutor> executor_;
+  absl::Time last_decision_;
+  absl::Time step_begin_;
+  absl::Duration busy_;  // Since the last report.
+  StepTrace trace_;
+  bool stop_ = false;
+
+  std::atomic<bool> pause_ = false;
+  std::atomic<int> action_index_ = -1;
+  mutable Mutex mutex_;
+  TrainerProgress progress_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock
+
+#endif  // WORKER_RUNTIME_TRAINER_H_

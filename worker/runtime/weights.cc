@@ -1,0 +1,125 @@
+#include "worker/runtime/weights.h"
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "proto/base/status_macros.h"
+#include "proto/file/checkpoint.h"
+#include "worker/checkpoint/weight_source.h"
+#include "worker/model/init.h"
+#include "worker/model/learning_rate.h"
+
+namespace penstock {
+namespace {
+
+struct Start {
+  std::unique_ptr<WeightSource> source;  // Null: draw from the seed.
+  int64_t samples = 0;
+};
+
+absl::StatusOr<Start> OpenStart(const Plan& plan, const AllowedRoots& roots) {
+  const auto& config = std::get<Gpt2Config>(plan.spec.model.architecture);
+  Start start;
+  if (!plan.start.checkpoint.empty()) {
+    ASSIGN_OR_RETURN(const std::string path,
+                     roots.Resolve(plan.start.checkpoint));
+    ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(path));
+    start.samples = manifest.samples;
+    ASSIGN_OR_RETURN(start.source, OpenCheckpointSource(path, config));
+  } else if (!plan.spec.model.init_from.empty()) {
+    ASSIGN_OR_RETURN(const std::string path,
+                     roots.Resolve(plan.spec.model.init_from));
+    ASSIGN_OR_RETURN(start.source, OpenHuggingFaceSource(path, config));
+  }
+  return start;
+}
+
+absl::Status CopyFloats(Backend& backend, const std::vector<float>& from,
+                        float* to) {
+  return backend.CopyIn(std::as_bytes(std::span(from)),
+                        reinterpret_cast<std::byte*>(to));
+}
+
+absl::Status LoadSlot(const Plan& plan, WeightSource* source, Backend& backend,
+                      const ParameterSlot& slot) {
+  const auto& config = std::get<Gpt2Config>(plan.spec.model.architecture);
+  const size_t count = static_cast<size_t>(slot.parameter.count());
+  std::vector<float> values(count);
+  if (source == nullptr) {
+    FillInitialValue(config, slot.parameter, plan.spec.seed, values);
+  } else {
+    RETURN_IF_ERROR(source->ReadWeight(slot.parameter, values));
+  }
+  RETURN_IF_ERROR(CopyFloats(backend, values, slot.weight));
+  std::vector<float> squares(count, 0.0f);
+  std::fill(values.begin(), values.end(), 0.0f);
+  if (source != nullptr && source->has_moments()) {
+    RETURN_IF_ERROR(source->ReadMoments(slot.parameter, values, squares));
+  }
+  RETURN_IF_ERROR(CopyFloats(backend, values, slot.first_moment));
+  return CopyFloats(backend, squares, slot.second_moment);
+}
+
+absl::Status ZeroGradients(Backend& backend, const RankMemory& memory) {
+  for (const StageMemory& stage : memory.stages) {
+    if (stage.gradient_count == 0) continue;
+    RETURN_IF_ERROR(backend.Zero(reinterpret_cast<std::byte*>(stage.gradients),
+                                 stage.gradient_count * 4));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> LoadWeights(const Plan& plan, const AllowedRoots& roots,
+                                    Backend& backend, RankMemory& memory) {
+  ASSIGN_OR_RETURN(const Start start, OpenStart(plan, roots));
+  for (const ParameterSlot& slot : memory.parameters) {
+    RETURN_IF_ERROR(LoadSlot(plan, start.source.get(), backend, slot));
+  }
+  RETURN_IF_ERROR(ZeroGradients(backend, memory));
+  RETURN_IF_ERROR(backend.Synchronize());
+  return start.samples;
+}
+
+absl::Status UpdateWeights(const JobSpec& spec, int64_t step, float clip_factor,
+                           Backend& backend, RankMemory& memory) {
+  const AdamWSpec& adamw = spec.optimizer;
+  for (const ParameterSlot& slot : memory.parameters) {
+    RETURN_IF_ERROR(backend.AdamW(
+        {.weight = slot.weight,
+         .gradient = slot.gradient,
+         .first_moment = slot.first_moment,
+         .second_moment = slot.second_moment,
+         .count = slot.parameter.count(),
+         .gradient_scale = clip_factor,
+         .learning_rate =
+             static_cast<float>(LearningRate(adamw, step, spec.steps)),
+         .beta1 = static_cast<float>(adamw.beta1),
+         .beta2 = static_cast<float>(adamw.beta2),
+         .epsilon = static_cast<float>(adamw.epsilon),
+         .weight_decay = slot.parameter.shape.size() >= 2
+                             ? static_cast<float>(adamw.weight_decay)
+                             : 0.0f,
+         .step = step}));
+  }
+  RETURN_IF_ERROR(ZeroGradients(backend, memory));
+  return backend.Synchronize();
+}
+
+absl::StatusOr<std::vector<double>> GradientNormsSquared(
+    Backend& backend, const RankMemory& memory) {
+  std::vector<double> norms;
+  for (const ParameterSlot& slot : memory.parameters) {
+    if (!slot.counted) continue;
+    RETURN_IF_ERROR(backend.SumOfSquares(slot.gradient, slot.parameter.count(),
+                                         &norms.emplace_back()));
+  }
+  return norms;
+}
+
+}  // namespace penstock

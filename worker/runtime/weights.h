@@ -1,0 +1,38 @@
+#ifndef WORKER_RUNTIME_WEIGHTS_H_
+#define WORKER_RUNTIME_WEIGHTS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kernels/backend.h"
+#include "proto/file/allowed_roots.h"
+#include "proto/plan.h"
+#include "worker/runtime/rank_memory.h"
+
+namespace penstock {
+
+// Fills the rank's weights and moments from where the plan says they start: a
+// checkpoint, a Hugging Face directory, or the seed; gradients become zero.
+// Returns how many samples of the data the start has consumed.
+//
+// Errors: those of AllowedRoots::Resolve and WeightSource.
+absl::StatusOr<int64_t> LoadWeights(const Plan& plan, const AllowedRoots& roots,
+                                    Backend& backend, RankMemory& memory);
+
+// Makes update `step` of all weights, and zeroes their gradients.
+//
+// Errors: those of Backend.
+absl::Status UpdateWeights(const JobSpec& spec, int64_t step, float clip_factor,
+                           Backend& backend, RankMemory& memory);
+
+// Sum of squares of each counted weight's gradient, in the order of the slots.
+//
+// Errors: those of Backend.
+absl::StatusOr<std::vector<double>> GradientNormsSquared(
+    Backend& backend, const RankMemory& memory);
+
+}  // namespace penstock
+
+#endif  // WORKER_RUNTIME_WEIGHTS_H_
