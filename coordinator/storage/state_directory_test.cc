@@ -38,9 +38,8 @@ TEST_F(StateDirectoryTest, RefusesASecondHolderAndNamesTheFirst) {
   const absl::StatusOr<StateDirectory> second = StateDirectory::Open(parent_);
   ASSERT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(std::string(second.status().message()),
-            fmt::format("state directory {}: another coordinator (process {}) "
-                        "is using it; stop that one or choose another "
-                        "directory",
+            fmt::format("state directory {}: process {} is using it; stop "
+                        "that one or choose another directory",
                         parent_, getpid()));
 }
 

@@ -68,10 +68,6 @@ absl::StatusOr<StepReport> Decode(std::span<const std::byte> bytes, int norms) {
   return report;
 }
 
-std::span<std::byte> BytesOf(DecisionMessage& message) {
-  return std::as_writable_bytes(std::span(&message, 1));
-}
-
 }  // namespace
 
 StepAgreement::StepAgreement(const Plan& plan, const Assignment& assignment,
@@ -82,7 +78,9 @@ StepAgreement::StepAgreement(const Plan& plan, const Assignment& assignment,
       peers_(static_cast<int>(plan.ranks.size() * plan.spec.parallelism.data)),
       norm_counts_(std::move(norm_counts)),
       link_(link),
-      wait_max_(wait_max) {}
+      wait_max_(wait_max),
+      reports_(peers_),
+      decision_(sizeof(DecisionMessage)) {}
 
 absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
                                                   const StepReport& report,
@@ -94,11 +92,12 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
   const absl::Time deadline = SteadyNow() + wait_max_;
   DecisionMessage message;
   if (!is_leader()) {
-    const std::vector<std::byte> bytes = Encode(report);
-    RETURN_IF_ERROR(link_.PostReceive(0, decision_key, BytesOf(message)));
-    RETURN_IF_ERROR(link_.Send(0, report_key, bytes));
+    reports_[self_] = Encode(report);
+    RETURN_IF_ERROR(link_.PostReceive(0, decision_key, decision_));
+    RETURN_IF_ERROR(link_.Send(0, report_key, reports_[self_]));
     RETURN_IF_ERROR(link_.WaitSent(0, report_key, deadline));
     RETURN_IF_ERROR(link_.WaitReceived(0, decision_key, deadline));
+    std::memcpy(&message, decision_.data(), sizeof(message));
   } else {
     ASSIGN_OR_RETURN(const std::vector<StepReport> reports,
                      Gather(step, report));
@@ -108,8 +107,9 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
                .clip_factor = decision.clip_factor,
                .checkpoint = decision.checkpoint ? 1u : 0u,
                .stop = decision.stop ? 1u : 0u};
+    std::memcpy(decision_.data(), &message, sizeof(message));
     for (int peer = 1; peer < peers_; ++peer) {
-      RETURN_IF_ERROR(link_.Send(peer, decision_key, BytesOf(message)));
+      RETURN_IF_ERROR(link_.Send(peer, decision_key, decision_));
     }
     for (int peer = 1; peer < peers_; ++peer) {
       RETURN_IF_ERROR(link_.WaitSent(peer, decision_key, deadline));
@@ -124,18 +124,19 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
 
 absl::StatusOr<std::vector<StepReport>> StepAgreement::Gather(
     int64_t step, const StepReport& own) {
-  std::vector<std::vector<std::byte>> buffers(peers_);
   for (int peer = 1; peer < peers_; ++peer) {
-    buffers[peer].resize(ReportBytes(NormCount(peer)));
+    reports_[peer].resize(ReportBytes(NormCount(peer)));
     RETURN_IF_ERROR(link_.PostReceive(
-        peer, MakeKey(step, MessageKind::kStepReport, 0, peer), buffers[peer]));
+        peer, MakeKey(step, MessageKind::kStepReport, 0, peer),
+        reports_[peer]));
   }
   std::vector<StepReport> reports = {own};
   const absl::Time deadline = SteadyNow() + wait_max_;
   for (int peer = 1; peer < peers_; ++peer) {
     RETURN_IF_ERROR(link_.WaitReceived(
         peer, MakeKey(step, MessageKind::kStepReport, 0, peer), deadline));
-    ASSIGN_OR_RETURN(StepReport report, Decode(buffers[peer], NormCount(peer)));
+    ASSIGN_OR_RETURN(StepReport report,
+                     Decode(reports_[peer], NormCount(peer)));
     reports.push_back(std::move(report));
   }
   return reports;

@@ -1,6 +1,7 @@
 #ifndef WORKER_RUNTIME_STEP_AGREEMENT_H_
 #define WORKER_RUNTIME_STEP_AGREEMENT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -38,7 +39,8 @@ struct StepDecision {
 // (replica 0, rank 0), which decides and tells everyone. Messages have fixed
 // sizes, known from the plan.
 //
-// Thread-compatible.
+// Thread-compatible. After an error it must outlive the link, which may still
+// hold its buffers.
 class StepAgreement {
  public:
   // `norm_counts[rank]` is how many norms each rank reports.
@@ -71,6 +73,8 @@ class StepAgreement {
   const std::vector<int> norm_counts_;
   Link& link_;
   const absl::Duration wait_max_;
+  std::vector<std::vector<std::byte>> reports_;  // By peer; own at self.
+  std::vector<std::byte> decision_;
 };
 
 }  // namespace penstock

@@ -95,8 +95,6 @@ absl::Status Trainer::Run(Link& link) {
   if (!status.ok()) link.Abort(status);
   // The reduction's thread ends by the abort, or has nothing to do.
   reducer_.reset();
-  executor_.reset();
-  agreement_.reset();
   return status;
 }
 

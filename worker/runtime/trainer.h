@@ -60,8 +60,8 @@ class Trainer {
   ~Trainer();
 
   // Makes steps until the last one, or until the leader was told to pause; then
-  // waits for the last checkpoint. Aborts the link when it fails, so that the
-  // other ranks stop at once.
+  // waits for the last checkpoint. Once. When it fails it aborts the link, so
+  // that the other ranks stop at once, and the link must be destroyed first.
   //
   // Errors: those of StepExecutor::Run, StepAgreement and Checkpointer;
   //   OutOfRange: the loss or the gradient norm is not finite any more.

@@ -1,0 +1,59 @@
+#include "worker/device_shape.h"
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "kernels/backend.h"
+#include "proto/base/clock.h"
+
+namespace penstock {
+namespace {
+
+int64_t AvailableMemoryBytes() {
+  std::ifstream info("/proc/meminfo");
+  std::string name;
+  int64_t kilobytes = 0;
+  while (info >> name >> kilobytes) {
+    if (name == "MemAvailable:") return kilobytes * 1024;
+    info.ignore(256, '\n');
+  }
+  return 0;
+}
+
+// The fastest of a few products of a size between cache and memory: the machine
+// may be busy, and what it can do is the question.
+double MatmulFlopsPerSecond() {
+  constexpr int64_t kSize = 512;
+  constexpr int kRuns = 5;
+  const std::unique_ptr<Backend> backend = MakeCpuBackend();
+  std::vector<float> a(kSize * kSize, 1.0f);
+  std::vector<float> b(kSize * kSize, 1.0f);
+  std::vector<float> c(kSize * kSize);
+  absl::Duration best = absl::InfiniteDuration();
+  for (int run = 0; run < kRuns; ++run) {
+    const absl::Time begin = SteadyNow();
+    const absl::Status status =
+        backend->Matmul({.a = Float32(a.data(), kSize, kSize),
+                         .b = Float32(b.data(), kSize, kSize),
+                         .c = Float32(c.data(), kSize, kSize)});
+    if (!status.ok() || !backend->Synchronize().ok()) return 0;
+    best = std::min(best, SteadyNow() - begin);
+  }
+  return 2.0 * kSize * kSize * kSize / absl::ToDoubleSeconds(best);
+}
+
+}  // namespace
+
+std::vector<DeviceShape> MeasureCpuDevices(int count, int64_t memory_bytes) {
+  const DeviceShape shape{.kind = "cpu",
+                          .memory_bytes = memory_bytes > 0
+                                              ? memory_bytes
+                                              : AvailableMemoryBytes() / count,
+                          .flops_per_second = MatmulFlopsPerSecond()};
+  return std::vector<DeviceShape>(static_cast<size_t>(count), shape);
+}
+
+}  // namespace penstock

@@ -1,0 +1,209 @@
+#include "worker/executor/executor_process.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "fmt/format.h"
+#include "proto/base/clock.h"
+#include "proto/base/file.h"
+#include "proto/base/mutex.h"
+#include "proto/base/status_macros.h"
+#include "proto/file/allowed_roots.h"
+#include "proto/file/disk.h"
+#include "proto/internal/v1/executor.pb.h"
+#include "proto/plan_proto.h"
+#include "worker/executor/message_stream.h"
+#include "worker/executor/resident_memory.h"
+#include "worker/link/grpc_link.h"
+#include "worker/runtime/trainer.h"
+
+namespace penstock {
+namespace {
+
+using internal::v1::FromExecutor;
+using internal::v1::ToExecutor;
+
+constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
+constexpr absl::Duration kConnectMax = absl::Seconds(30);
+
+internal::v1::Progress ProgressToProto(const TrainerProgress& progress) {
+  internal::v1::Progress message;
+  message.set_step(progress.step);
+  message.set_action(progress.action);
+  message.set_checkpoint(progress.checkpoint);
+  message.set_checkpoint_step(progress.checkpoint_step);
+  const ResidentMemory memory = ReadResidentMemory();
+  message.set_resident_bytes(memory.bytes);
+  message.set_resident_bytes_peak(memory.peak_bytes);
+  return message;
+}
+
+// One executor: the main thread trains, a second one listens to the worker, a
+// third one reports progress.
+class Executor {
+ public:
+  explicit Executor(int fd) : stream_(FileDescriptor(fd)) {}
+
+  int Run() {
+    const absl::Status status = Train();
+    FromExecutor last;
+    if (status.ok()) {
+      *last.mutable_finished()->mutable_progress() =
+          ProgressToProto(trainer_->progress());
+    } else {
+      last.mutable_failed()->set_code(static_cast<int>(status.code()));
+      last.mutable_failed()->set_message(std::string(status.message()));
+    }
+    return stream_.Write(last).ok() ? 0 : 1;
+  }
+
+  ~Executor() {
+    {
+      MutexLock lock(mutex_);
+      stopping_ = true;
+      changed_.NotifyAll();
+    }
+    stream_.Close();
+    if (listener_.joinable()) listener_.join();
+    if (reporter_.joinable()) reporter_.join();
+    // Before the trainer: it may hold the trainer's buffers.
+    link_.reset();
+  }
+
+ private:
+  absl::Status Train() {
+    RETURN_IF_ERROR(Prepare());
+    FromExecutor ready;
+    ready.mutable_ready()->set_transport_address(link_->address());
+    RETURN_IF_ERROR(stream_.Write(ready));
+    ToExecutor message;
+    RETURN_IF_ERROR(stream_.Read(message));
+    if (!message.has_run()) {
+      return absl::InternalError("the worker sent no Run after Ready");
+    }
+    const std::vector<std::string> peers(message.run().peers().begin(),
+                                         message.run().peers().end());
+    listener_ = std::thread([this] { Listen(); });
+    reporter_ = std::thread([this] { ReportProgress(); });
+    RETURN_IF_ERROR(link_->Connect(peers, SteadyNow() + kConnectMax));
+    return trainer_->Run(*link_);
+  }
+
+  absl::Status Prepare() {
+    ToExecutor message;
+    RETURN_IF_ERROR(stream_.Read(message));
+    const internal::v1::Prepare& prepare = message.prepare();
+    ASSIGN_OR_RETURN(const Assignment assignment,
+                     AssignmentFromProto(prepare.assignment()));
+    ASSIGN_OR_RETURN(const Plan plan, PlanFromProto(prepare.plan()));
+    ASSIGN_OR_RETURN(
+        const AllowedRoots roots,
+        AllowedRoots::Create({prepare.roots().begin(), prepare.roots().end()}));
+    ASSIGN_OR_RETURN(
+        link_,
+        GrpcLink::Start(
+            {.job = assignment.job,
+             .epoch = assignment.epoch,
+             .self = assignment.replica * static_cast<int>(plan.ranks.size()) +
+                     assignment.rank,
+             .ranks = static_cast<int>(plan.ranks.size()),
+             .listen_host = prepare.listen_host(),
+             .tls = {.certificate = prepare.tls_certificate(),
+                     .key = prepare.tls_key(),
+                     .authority = prepare.tls_authority()}}));
+    source_ =
+        fmt::format("replica {} rank {}", assignment.replica, assignment.rank);
+    ASSIGN_OR_RETURN(trainer_, Trainer::Prepare(plan, assignment, roots,
+                                                RealDisk(), MakeEvents()));
+    return absl::OkStatus();
+  }
+
+  TrainerEvents MakeEvents() {
+    return {.on_metrics =
+                [this](const StepMetrics& metrics) {
+                  FromExecutor message;
+                  *message.mutable_metrics() = StepMetricsToProto(metrics);
+                  Tell(message);
+                },
+            .on_trace =
+                [this](const StepTrace& trace) {
+                  FromExecutor message;
+                  *message.mutable_trace() = StepTraceToProto(trace);
+                  Tell(message);
+                },
+            .on_log =
+                [this](std::string_view level, const std::string& text) {
+                  FromExecutor message;
+                  v1::LogLine& line = *message.mutable_log();
+                  const absl::Time now = absl::Now();
+                  line.mutable_time()->set_seconds(absl::ToUnixSeconds(now));
+                  line.mutable_time()->set_nanos(
+                      static_cast<int>(absl::ToUnixNanos(now) % 1'000'000'000));
+                  line.set_source(source_);
+                  line.set_level(std::string(level));
+                  line.set_text(text);
+                  Tell(message);
+                }};
+  }
+
+  // A worker that is gone ends this process by its listener's read, too.
+  void Tell(const FromExecutor& message) {
+    stream_.Write(message).IgnoreError();
+  }
+
+  void Listen() {
+    ToExecutor message;
+    for (;;) {
+      if (!stream_.Read(message).ok()) {
+        MutexLock lock(mutex_);
+        // Without its worker an executor has no lease and must not go on.
+        if (!stopping_) ::_exit(1);
+        return;
+      }
+      if (message.has_pause()) trainer_->Pause();
+    }
+  }
+
+  void ReportProgress() {
+    MutexLock lock(mutex_);
+    while (!stopping_) {
+      FromExecutor message;
+      *message.mutable_progress() = ProgressToProto(trainer_->progress());
+      Tell(message);
+      changed_.WaitUntil(mutex_, SteadyNow() + kProgressInterval);
+    }
+  }
+
+  MessageStream stream_;
+  std::string source_;
+  std::unique_ptr<Trainer> trainer_;
+  std::unique_ptr<GrpcLink> link_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread listener_;
+  std::thread reporter_;
+};
+
+}  // namespace
+
+int RunExecutorProcess(int fd) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // The worker may have died before the call above.
+  if (::getppid() == 1) return 1;
+  // A sim model's sleeps end when they should, not 50 us later.
+  ::prctl(PR_SET_TIMERSLACK, 1);
+  return Executor(fd).Run();
+}
+
+}  // namespace penstock

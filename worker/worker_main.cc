@@ -1,0 +1,137 @@
+// penstock-worker: offers this machine's devices to a coordinator and runs its
+// stages. With --executor-fd, the process of one device that it starts itself.
+
+#include <signal.h>
+
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "fmt/format.h"
+#include "proto/base/directory_lock.h"
+#include "proto/base/log.h"
+#include "proto/base/status_macros.h"
+#include "proto/rpc/allocator.h"
+#include "proto/rpc/channel.h"
+#include "proto/version.h"
+#include "worker/client/worker_loop.h"
+#include "worker/device_shape.h"
+#include "worker/executor/executor_process.h"
+
+namespace penstock {
+namespace {
+
+struct Flags {
+  std::string coordinator;
+  std::string state_dir;
+  std::string name;
+  std::string listen_host = "127.0.0.1";
+  std::vector<std::string> roots;
+  int devices = 1;
+  int64_t memory_bytes = 0;
+  TlsFiles tls;
+  int executor_fd = -1;
+};
+
+void AddFlags(CLI::App& app, Flags& flags) {
+  app.add_option("--coordinator", flags.coordinator,
+                 "where the coordinator listens, HOST:PORT");
+  app.add_option("--state-dir", flags.state_dir,
+                 "directory of this worker alone; holds its lock");
+  app.add_option("--name", flags.name, "unique in the cluster");
+  app.add_option("--root", flags.roots,
+                 "job files' paths must lie below one of these; repeatable");
+  app.add_option("--listen-host", flags.listen_host,
+                 "where executors listen for each other")
+      ->capture_default_str();
+  app.add_option("--devices", flags.devices, "CPU devices to offer")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--memory-bytes", flags.memory_bytes,
+                 "memory to offer per device; default: what is free, shared");
+  app.add_option("--tls-certificate", flags.tls.certificate, "PEM file");
+  app.add_option("--tls-key", flags.tls.key, "PEM file");
+  app.add_option("--tls-authority", flags.tls.authority, "PEM file");
+  app.add_option("--executor-fd", flags.executor_fd, "for internal use");
+  app.set_version_flag("--version", std::string(kVersion));
+}
+
+absl::Status CheckFlags(const Flags& flags) {
+  for (const auto& [flag, value] :
+       {std::pair{"--coordinator", &flags.coordinator},
+        std::pair{"--state-dir", &flags.state_dir},
+        std::pair{"--name", &flags.name}}) {
+    if (value->empty()) {
+      return absl::InvalidArgumentError(fmt::format("{} is required", flag));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunWorker(const Flags& flags) {
+  RETURN_IF_ERROR(CheckFlags(flags));
+  // Blocked before the first thread, so that only the one below gets them.
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ASSIGN_OR_RETURN(const LockedDirectory state, LockDirectory(flags.state_dir));
+  ASSIGN_OR_RETURN(auto channel, MakeChannel(flags.coordinator, flags.tls));
+  const std::vector<DeviceShape> devices =
+      MeasureCpuDevices(flags.devices, flags.memory_bytes);
+  spdlog::info(
+      "worker starts version={} name={} coordinator={} state_dir={} roots={} "
+      "devices={} memory_bytes={} gflops_per_second={:.0f}",
+      kVersion, flags.name, flags.coordinator, state.path,
+      fmt::join(flags.roots, ","), devices.size(), devices[0].memory_bytes,
+      devices[0].flops_per_second * 1e-9);
+  WorkerLoop loop(
+      {.name = flags.name,
+       .version = std::string(kVersion),
+       .incarnation = static_cast<uint64_t>(absl::ToUnixNanos(absl::Now())),
+       .devices = devices},
+      {.command = {"/proc/self/exe"},
+       .listen_host = flags.listen_host,
+       .roots = flags.roots,
+       .tls = flags.tls},
+      channel);
+  std::thread waiter([&loop, signals] {
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+    loop.Stop();
+  });
+  const absl::Status status = loop.Run();
+  ::pthread_kill(waiter.native_handle(), SIGTERM);
+  waiter.join();
+  spdlog::info("worker ends status=\"{}\"", status.ToString());
+  return status;
+}
+
+}  // namespace
+}  // namespace penstock
+
+int main(int argc, char** argv) {
+  penstock::TuneAllocatorForTransport();
+  penstock::Flags flags;
+  CLI::App app("penstock-worker: offers devices to a coordinator");
+  penstock::AddFlags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (flags.executor_fd >= 0) {
+    penstock::InitLog("penstock-executor");
+    return penstock::RunExecutorProcess(flags.executor_fd);
+  }
+  penstock::InitLog("penstock-worker");
+  const absl::Status status = penstock::RunWorker(flags);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "penstock-worker: %s\n", status.ToString().c_str());
+  return absl::IsInvalidArgument(status) ? 2 : 1;
+}
