@@ -5,13 +5,16 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "coordinator/core/job.h"
+#include "coordinator/core/views.h"
 #include "coordinator/core/worker_pool.h"
 #include "proto/job_spec.h"
 #include "proto/plan.h"
@@ -30,58 +33,8 @@ namespace penstock {
 using PlanMaker = std::function<absl::StatusOr<Plan>(
     const JobSpec& spec, const std::vector<DeviceShape>& devices)>;
 
-// One rank of a job that holds devices, as last reported.
-struct RankStatus {
-  int replica = 0;
-  int rank = 0;
-  Place place;
-  DeviceState state = DeviceState::kIdle;
-  Progress progress;
-};
-
-// A job as people see it.
-struct JobView {
-  JobRecord record;
-  std::vector<RankStatus> ranks;  // Empty unless devices are held.
-};
-
-// A worker as people see it.
-struct WorkerView {
-  std::string name;
-  PoolWorker worker;
-  // Job that a device works for; empty when it is free. By device index.
-  std::vector<std::string> jobs;
-};
-
-// What has to survive the coordinator of a worker.
-struct WorkerRecord {
-  std::string name;
-  bool draining = false;
-};
-
-// Something that an operator or the owner of a job would want to read.
-struct Event {
-  absl::Time time;
-  std::string level;  // "info" or "warn".
-  std::string job;    // Empty when it is not about one.
-  std::string text;   // "worker lost name=w1 incarnation=7".
-};
-
-struct JobChange {
-  JobRecord record;
-  // Whether the change has to be in the journal before any answer leaves. Only
-  // progress within an epoch has not: it is reported again.
-  bool durable = true;
-};
-
-// What happened since the last call, in order; of one job the last record only.
-struct Changes {
-  std::vector<JobChange> jobs;
-  std::vector<WorkerRecord> workers;
-  std::vector<Event> events;
-
-  bool durable() const;  // Whether anything must be journalled.
-};
+// Bytes that every rank of the plan needs at most.
+int64_t MemoryBytes(const Plan& plan);
 
 // Decides everything: which job runs where, in which epoch, and what each
 // device is told.
@@ -184,74 +137,105 @@ class Coordinator {
   std::vector<JobView> List() const;
   // By name.
   std::vector<WorkerView> Workers() const;
-  // Of the last change of anything.
+  // Of the last change of any job.
   uint64_t revision() const { return revision_; }
 
   Changes TakeChanges();
 
  private:
-  // A job and what need not survive.
+  // A job and what need not survive the coordinator.
   struct Job {
     JobRecord record;
-    std::vector<RankStatus> ranks;
     // Transport addresses, as record.places; empty until all are READY.
     std::vector<std::string> peers;
-    // Which ranks have reported their assignment; as record.places.
-    std::vector<bool> adopted;
-    // Places of earlier epochs that are not known to be idle yet.
-    std::vector<Place> uncleared;
-    // Until when ranks may stay silent after a restart.
+    // Places that may still execute an earlier epoch.
+    std::set<Place> uncleared;
+    // Until when ranks may stay silent, after a restart.
     absl::Time adoption_end = absl::InfinitePast();
+    // Of the failure that the job recovers from: how far it is from the root.
+    int failure_distance = 0;
+    // For these there was no plan; not tried again.
+    std::vector<Place> refused;
+  };
+  // What went wrong with a job, and how likely it only follows from something
+  // else: 0 a rank's own error, 1 a lost device, 2 an error about a peer.
+  struct Failure {
+    absl::Status cause;
+    int distance = 0;
+  };
+  // Devices that could serve a job, by worker name and index.
+  struct Candidates {
+    std::vector<Place> free;
+    int total = 0;  // Free or not.
   };
 
-  // submit.cc
+  // submit.cc: what people ask for.
   absl::StatusOr<bool> IsRepeated(const std::string& request_id,
                                   const std::string& call,
                                   const std::string& name) const;
   void NoteRequest(Job& job, const std::string& request_id,
                    const std::string& call, absl::Time now);
   absl::StatusOr<Job*> FindJob(const std::string& name);
-  void PauseAtOnce(Job& job, absl::Time now);
+  absl::Status NoSuchJob(const std::string& name) const;
 
-  // synchronize.cc
-  void Observe(Job& job, absl::Time now);
-  void ObserveRank(Job& job, size_t index);
-  void NoteProgress(Job& job, const Progress& progress);
+  // synchronize.cc: what devices say and are told.
+  void NoteStrangers(const WorkerReport& report);
+  Assignment AssignmentOf(const Job& job, int index) const;
+  // What the device of a rank reports, if it is about the epoch in force.
+  const DeviceReport* FindRank(const Job& job, int index) const;
+  void NoteProgress(Job& job);
   void StartIfReady(Job& job, absl::Time now);
   void FinishIfFinished(Job& job, absl::Time now);
-  DeviceInstruction Instruct(const std::string& worker, int device,
-                             absl::Time now);
+  DeviceInstruction Instruct(const Place& place);
 
-  // recover.cc
-  std::optional<absl::Status> FindFailure(const Job& job, absl::Time now) const;
-  void HandleFailure(Job& job, const absl::Status& cause, absl::Time now);
-  void FinishRecoveryIfDone(Job& job, absl::Time now);
+  // recover.cc: what goes wrong.
+  std::optional<Failure> FindFailure(const Job& job, absl::Time now) const;
+  std::optional<Failure> FailureOfRank(const Job& job, int index,
+                                       absl::Time now) const;
+  std::optional<absl::Status> FindLoss(const Job& job, const Place& place,
+                                       absl::Time now) const;
+  void HandleFailure(Job& job, const Failure& failure, absl::Time now);
+  void RefineFailure(Job& job, absl::Time now);
+  void FinishRecovery(Job& job, absl::Time now);
   void Release(Job& job);
 
-  // schedule.cc
+  // schedule.cc: who runs where.
   void Schedule(absl::Time now);
-  bool TryAssign(Job& job, absl::Time now);
-  std::vector<Place> PlacesFor(const JobRecord& job, bool only_free) const;
+  Candidates FindCandidates(const JobRecord& job) const;
+  // False when the job has to wait for devices, and they should be kept for it.
+  // `reserved` free devices are kept for others.
+  bool TryAssign(Job& job, int reserved, absl::Time now);
   void Assign(Job& job, Plan plan, std::vector<Place> places, absl::Time now);
   void Wait(Job& job, std::string reason);
 
   // coordinator.cc
   void Settle(absl::Time now);
+  void SettleJob(Job& job, absl::Time now);
   void Change(Job& job, JobState state, std::string reason, absl::Time now);
   void Touch(Job& job, bool durable);
   JobView View(const Job& job) const;
-  void AddEvent(std::string level, std::string job, std::string text,
-                absl::Time now);
+  WorkerView ViewWorker(const std::string& name,
+                        const PoolWorker& worker) const;
+  void AddEvent(absl::Time now, std::string level, std::string job,
+                std::string text);
 
   const Options options_;
   const PlanMaker make_plan_;
   WorkerPool pool_;
   std::map<std::string, Job> jobs_;
+  std::set<std::string> active_;  // Names of jobs neither final nor paused.
+  // The job and the index in its record.places of each place that is held.
+  std::map<Place, std::pair<std::string, int>> held_;
+  // Call and job of each request that is remembered.
+  std::map<std::string, std::pair<std::string, std::string>> requests_;
   uint64_t revision_ = 0;
+  uint64_t queue_number_ = 0;
+  // Until then, orders of the life before may be on their way; and workers may
+  // not have reported yet.
   absl::Time assign_from_ = absl::InfinitePast();
   absl::Time known_from_ = absl::InfinitePast();
-  std::map<std::string, bool> changed_jobs_;  // Name -> durable.
-  std::vector<WorkerRecord> changed_workers_;
+  std::map<std::string, bool> changed_jobs_;     // Name -> durable.
+  std::map<std::string, bool> changed_workers_;  // Name -> draining.
   std::vector<Event> events_;
 };
 

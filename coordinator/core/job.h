@@ -73,11 +73,14 @@ struct JobRecord {
   std::shared_ptr<const Plan> plan;  // The last plan; null before the first.
   // Index replica * ranks + rank; empty unless HoldsDevices(state).
   std::vector<Place> places;
-  int64_t step = 0;       // Updates made, as last reported.
+  // Updates made by every rank, as last reported; goes back only with a new
+  // epoch.
+  int64_t step = 0;
+  int64_t step_max = 0;   // The highest that `step` has ever been.
   StartPoint checkpoint;  // Newest complete one of this job; may be empty.
   bool pause_requested = false;
   int64_t recoveries = 0;  // In all.
-  // Since the last step that was new.
+  // Since `step_max` last grew.
   int64_t recoveries_without_progress = 0;
   // Why the last recovery was needed.
   std::string last_failure;

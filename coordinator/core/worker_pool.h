@@ -104,6 +104,10 @@ class WorkerPool {
   void Restore(const std::string& name, bool draining, absl::Time now);
 
  private:
+  absl::Status CheckFields(const WorkerReport& report) const;
+  absl::Status CheckOrder(const PoolWorker& worker, const WorkerReport& report,
+                          absl::Time now) const;
+
   const Options options_;
   std::map<std::string, PoolWorker> workers_;
 };

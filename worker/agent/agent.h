@@ -79,7 +79,7 @@ using AgentCommand =
 //  - Only the answer to the latest report answered so far is obeyed; one to an
 //    older report is dropped, as is one that comes after its lease.
 //  - The lease counts from when the report was *sent*. At its end all executors
-//    are killed.
+//    are killed. (What has finished or failed stays so: it executes nothing.)
 //  - A device is IDLE only after its executor process has exited.
 //  - An assignment is executed at most once: a restart needs a new epoch.
 //
@@ -113,6 +113,8 @@ class Agent {
   Agent(Options options, absl::Time now);
 
   // The report to send now; its lease counts from `now`. All devices, always.
+  // A device with more metrics than fit into a report is FINISHED only when the
+  // last of them are in it.
   WorkerReport MakeReport(absl::Time now);
 
   // When MakeReport is due: at once after a change that the coordinator waits
@@ -151,20 +153,22 @@ class Agent {
     std::deque<StepMetrics> metrics;
     std::deque<StepTrace> traces;
     std::deque<LogLine> logs;
-    bool alive = false;   // The process exists.
-    bool killed = false;  // KillExecutor was given.
-    bool paused = false;  // SendPause was given.
+    bool alive = false;     // The process exists.
+    bool killed = false;    // KillExecutor was given.
+    bool unwanted = false;  // The assignment was taken back.
+    bool paused = false;    // SendPause was given.
     // To start as soon as the device is idle.
     std::optional<Assignment> next;
     std::shared_ptr<const Plan> next_plan;
-    // Last epoch started here, by job; bounded by forgetting the oldest.
-    std::map<std::string, uint64_t> started;
+    // What was started here, newest last.
+    std::deque<Assignment> started;
   };
 
-  void Obey(int index, const DeviceInstruction& instruction, absl::Time now);
+  DeviceReport Describe(Device& device) const;
+  void Obey(int index, const DeviceInstruction& order, absl::Time now);
   void Acknowledge(Device& device, int64_t step);
   void Kill(int index);
-  void BecomeIdle(Device& device);
+  void BecomeIdle(Device& device, absl::Time now);
   void StartNext(int index, absl::Time now);
 
   const Options options_;
@@ -175,6 +179,7 @@ class Agent {
   absl::Duration interval_;
   absl::Time next_report_time_;
   absl::Time lease_end_ = absl::InfiniteFuture();
+  bool stopping_ = false;
   std::vector<AgentCommand> commands_;
 };
 
