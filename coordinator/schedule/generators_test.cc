@@ -1,0 +1,57 @@
+#include "coordinator/schedule/generators.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "gtest/gtest.h"
+
+namespace penstock {
+namespace {
+
+std::string Golden(const std::string& name) {
+  std::ifstream file("tests/golden/schedules/" + name);
+  EXPECT_TRUE(file.good()) << name;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(GeneratorsTest, ListsEqualTheReference) {
+  for (const auto& [name, microbatches] :
+       {std::pair<const char*, int>{"naive", 8},
+        {"gpipe", 8},
+        {"1f1b", 8},
+        {"1f1b", 2}}) {
+    const auto schedule =
+        Generate(name, {.stages = 4, .microbatches = microbatches});
+    ASSERT_TRUE(schedule.ok()) << schedule.status();
+    EXPECT_EQ(ToString(*schedule),
+              Golden(std::string(name) + "_4x" + std::to_string(microbatches) +
+                     ".txt"));
+  }
+}
+
+TEST(GeneratorsTest, OneStageIsGradientAccumulation) {
+  for (const char* name : {"naive", "1f1b"}) {
+    const auto schedule = Generate(name, {.stages = 1, .microbatches = 2});
+    ASSERT_TRUE(schedule.ok());
+    EXPECT_EQ(ToString(*schedule), "0F0 0B0 0F1 0B1\n");
+  }
+}
+
+TEST(GeneratorsTest, RefusesUnknownNamesAndEmptyShapes) {
+  EXPECT_EQ(
+      std::string(Generate("gpip", {.stages = 1, .microbatches = 1})
+                      .status()
+                      .message()),
+      "no schedule is called \"gpip\"; there are naive, gpipe, 1f1b; did you "
+      "mean gpipe?");
+  EXPECT_EQ(std::string(Generate("1f1b", {.stages = 0, .microbatches = 3})
+                            .status()
+                            .message()),
+            "a schedule needs at least one stage and one micro-batch, not 0 "
+            "and 3");
+}
+
+}  // namespace
+}  // namespace penstock

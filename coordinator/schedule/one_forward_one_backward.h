@@ -1,0 +1,17 @@
+#ifndef COORDINATOR_SCHEDULE_ONE_FORWARD_ONE_BACKWARD_H_
+#define COORDINATOR_SCHEDULE_ONE_FORWARD_ONE_BACKWARD_H_
+
+#include "coordinator/schedule/schedule.h"
+
+namespace penstock {
+
+// 1F1B (PipeDream-Flush, Narayanan et al. 2021): warm-up forwards, then one
+// forward and one backward alternately, then the remaining backwards.
+//
+// Same bubble as GPipe, (S - 1) / (M + S - 1) of the makespan, but stage s
+// holds only min(M, S - s) activations. Any M >= 1 will do.
+Schedule OneForwardOneBackward(const PipelineShape& shape);
+
+}  // namespace penstock
+
+#endif  // COORDINATOR_SCHEDULE_ONE_FORWARD_ONE_BACKWARD_H_
