@@ -6,6 +6,7 @@
 #include "tests/conformance/link_conformance.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <thread>
 
@@ -23,7 +24,10 @@ absl::Time Never() { return SteadyNow() + absl::Seconds(120); }
 Bytes RandomBytes(size_t size, uint64_t seed) {
   Bytes bytes(size);
   Random random(seed);
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.Next());
+  for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+    const uint64_t word = random.Next();
+    std::memcpy(&bytes[i], &word, std::min(sizeof(word), size - i));
+  }
   return bytes;
 }
 
