@@ -22,10 +22,16 @@ class Regions {
   int64_t end_ = 0;
 };
 
-// A float32 accumulator for one of q's, k's or v's gradients, a float per row
-// and head, and blocks of scores.
+// Room for either way to do attention: one head at a time with its operands
+// and gradients packed (7 padded [sequence, head_dim]), or all heads at once
+// with an accumulator for one gradient and a float per row and head; plus
+// blocks of scores.
 int64_t AttentionScratchMax(const Gpt2Config& config, int64_t tokens) {
-  return tokens * (config.hidden + config.heads) * 4 + (1 << 20);
+  const int64_t head_dim = config.hidden / config.heads;
+  const int64_t one_head =
+      7 * (config.sequence_length + 16) * (head_dim + 16) * 4;
+  const int64_t all_heads = tokens * (config.hidden + config.heads) * 4;
+  return std::max(one_head, all_heads) + (1 << 18);
 }
 
 void LayOutSaved(const Gpt2Config& config, int64_t n, BlockLayout& layout) {

@@ -1,0 +1,120 @@
+#include "worker/model/head.h"
+
+#include <algorithm>
+
+#include "proto/base/status_macros.h"
+
+namespace penstock {
+namespace {
+
+float* Floats(std::byte* memory, int64_t offset) {
+  return reinterpret_cast<float*>(memory + offset);
+}
+
+}  // namespace
+
+Head::Head(const Gpt2Config& config, int64_t batch, Backend& backend,
+           std::span<const LayerWeight> weights, float loss_scale)
+    : tokens_(batch * config.sequence_length),
+      hidden_(config.hidden),
+      vocabulary_(config.vocabulary),
+      layout_(LayoutOfHead(config, tokens_)),
+      backend_(backend),
+      gain_(weights[0]),
+      bias_(weights[1]),
+      weight_(weights[2]),
+      loss_scale_(loss_scale),
+      losses_(static_cast<size_t>(tokens_)) {}
+
+absl::Status Head::LogitsGradient(ConstTensor norm, const int32_t* labels,
+                                  float* losses, Tensor logits) const {
+  RETURN_IF_ERROR(
+      backend_.Matmul({.a = norm,
+                       .b = Float32(weight_.value, vocabulary_, hidden_),
+                       .c = logits,
+                       .transpose_b = true}));
+  return backend_.CrossEntropy(logits, labels, loss_scale_, losses);
+}
+
+absl::Status Head::ForwardRows(const LayerTokens& tokens, ConstTensor x,
+                               int64_t begin, int64_t rows,
+                               const LayerMemory& memory) const {
+  const Tensor norm = Float32(memory.scratch + layout_.norm, rows, hidden_);
+  const Tensor logits =
+      Float32(memory.scratch + layout_.logits, rows, vocabulary_);
+  const Tensor d_norm =
+      Float32(memory.saved + layout_.d_norm, tokens_, hidden_);
+  RETURN_IF_ERROR(backend_.LayerNorm(
+      Rows(x, begin, rows), gain_.value, bias_.value, kGpt2Epsilon, norm,
+      Floats(memory.saved, layout_.mean) + begin,
+      Floats(memory.saved, layout_.rstd) + begin));
+  RETURN_IF_ERROR(LogitsGradient(norm, tokens.labels + begin,
+                                 Floats(memory.saved, layout_.losses) + begin,
+                                 logits));
+  return backend_.Matmul({.a = logits,
+                          .b = Float32(weight_.value, vocabulary_, hidden_),
+                          .c = Rows(d_norm, begin, rows)});
+}
+
+absl::Status Head::Forward(const LayerTokens& tokens, ConstTensor x,
+                           Tensor /*y*/, const LayerMemory& memory) {
+  for (int64_t begin = 0; begin < tokens_; begin += layout_.block_rows) {
+    const int64_t rows = std::min(layout_.block_rows, tokens_ - begin);
+    RETURN_IF_ERROR(ForwardRows(tokens, x, begin, rows, memory));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Head::BackwardInput(const LayerTokens& /*tokens*/, ConstTensor x,
+                                 ConstTensor /*dy*/, Tensor dx,
+                                 const LayerMemory& memory) {
+  return backend_.LayerNormBackwardInput(
+      Float32(memory.saved + layout_.d_norm, tokens_, hidden_), x,
+      Floats(memory.saved, layout_.mean), Floats(memory.saved, layout_.rstd),
+      gain_.value, /*addend=*/{}, dx);
+}
+
+absl::Status Head::BackwardWeightRows(const LayerTokens& tokens, ConstTensor x,
+                                      int64_t begin, int64_t rows,
+                                      const LayerMemory& memory) const {
+  const Tensor norm = Float32(memory.scratch + layout_.norm, rows, hidden_);
+  const Tensor logits =
+      Float32(memory.scratch + layout_.logits, rows, vocabulary_);
+  RETURN_IF_ERROR(backend_.LayerNormApply(
+      Rows(x, begin, rows), Floats(memory.saved, layout_.mean) + begin,
+      Floats(memory.saved, layout_.rstd) + begin, gain_.value, bias_.value,
+      norm));
+  RETURN_IF_ERROR(LogitsGradient(norm, tokens.labels + begin,
+                                 Floats(memory.scratch, layout_.block_losses),
+                                 logits));
+  return backend_.Matmul({.a = logits,
+                          .b = norm,
+                          .c = Float32(weight_.gradient, vocabulary_, hidden_),
+                          .transpose_a = true,
+                          .accumulate = true});
+}
+
+absl::Status Head::BackwardWeight(const LayerTokens& tokens, ConstTensor x,
+                                  ConstTensor /*dy*/,
+                                  const LayerMemory& memory) {
+  for (int64_t begin = 0; begin < tokens_; begin += layout_.block_rows) {
+    const int64_t rows = std::min(layout_.block_rows, tokens_ - begin);
+    RETURN_IF_ERROR(BackwardWeightRows(tokens, x, begin, rows, memory));
+  }
+  return backend_.LayerNormBackwardWeight(
+      Float32(memory.saved + layout_.d_norm, tokens_, hidden_), x,
+      Floats(memory.saved, layout_.mean), Floats(memory.saved, layout_.rstd),
+      gain_.gradient, bias_.gradient);
+}
+
+absl::StatusOr<double> Head::LossSum(const LayerMemory& memory) {
+  RETURN_IF_ERROR(
+      backend_.CopyOut(memory.saved + layout_.losses,
+                       std::as_writable_bytes(std::span<float>(losses_))));
+  RETURN_IF_ERROR(backend_.Synchronize());
+  double sum = 0;
+  for (const float loss : losses_) sum += loss;
+  return sum;
+}
+
+}  // namespace penstock
