@@ -4,11 +4,16 @@
 #include <ostream>
 
 #include "CLI/CLI.hpp"
+#include "coordinator/cli/cluster_commands.h"
+#include "coordinator/cli/completion_command.h"
+#include "coordinator/cli/doctor_command.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/job_commands.h"
 #include "coordinator/cli/stream_commands.h"
+#include "coordinator/cli/trace_command.h"
 #include "coordinator/cli/watch_command.h"
 #include "coordinator/cli/worker_commands.h"
+#include "proto/version.h"
 
 namespace penstock {
 namespace {
@@ -29,7 +34,12 @@ void AddCommands(CLI::App& app, Context& context) {
   AddJobCommands(job, context);
   AddWatchCommand(job, context);
   AddStreamCommands(job, context);
+  AddTraceCommand(job, context);
   AddWorkerCommands(app, context);
+  AddClusterCommands(app, context);
+  AddDoctorCommand(app, context);
+  AddCompletionCommand(app, context);
+  app.set_version_flag("--version", std::string(kVersion));
   // Last, for sub-commands inherit what is there when they are added.
   app.footer(kFooter);
 }

@@ -1,0 +1,91 @@
+#include "coordinator/cli/cluster_commands.h"
+
+#include <filesystem>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "coordinator/cli/cluster.h"
+#include "coordinator/cli/exit_code.h"
+#include "fmt/format.h"
+#include "proto/base/status_macros.h"
+
+namespace penstock {
+namespace {
+
+struct Options {
+  std::string state_dir;
+  int workers = 1;
+};
+
+absl::StatusOr<std::string> Absolute(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  if (error) return absl::NotFoundError("the current directory is gone");
+  std::string text = absolute.lexically_normal().string();
+  if (text.size() > 1 && text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+absl::StatusOr<int> RunUp(const Options& options, Context& context) {
+  ClusterOptions cluster{.executable_directory = context.executable_directory,
+                         .workers = options.workers};
+  ASSIGN_OR_RETURN(cluster.state_dir, Absolute(options.state_dir));
+  ASSIGN_OR_RETURN(const std::string started_in, Absolute("."));
+  cluster.roots = {cluster.state_dir, started_in};
+  ASSIGN_OR_RETURN(const std::string address, StartCluster(cluster));
+  context.console.out << fmt::format(
+      "coordinator  {}\n"
+      "workers      {}\n"
+      "state, logs  {}\n"
+      "job paths    below {} or {}\n"
+      "\n"
+      "Train:  penstock job submit -f job.yaml --watch --state-dir {}\n"
+      "Stop:   penstock down --state-dir {}\n",
+      address, options.workers, cluster.state_dir, cluster.state_dir,
+      started_in, options.state_dir, options.state_dir);
+  return kExitOk;
+}
+
+absl::StatusOr<int> RunDown(const Options& options, Context& context) {
+  ASSIGN_OR_RETURN(const std::string state_dir, Absolute(options.state_dir));
+  ASSIGN_OR_RETURN(const int stopped, StopCluster(state_dir));
+  context.console.out << (stopped == 0
+                              ? std::string("nothing was running\n")
+                              : fmt::format("stopped {} processes\n", stopped));
+  return kExitOk;
+}
+
+void AddStateDir(CLI::App& command, const std::shared_ptr<Options>& options) {
+  command
+      .add_option("--state-dir", options->state_dir,
+                  "Directory of the cluster's files")
+      ->envname("PENSTOCK_STATE_DIR")
+      ->required()
+      ->option_text("DIR");
+}
+
+}  // namespace
+
+void AddClusterCommands(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& up = *app.add_subcommand(
+      "up", "Start a coordinator and workers on this machine");
+  AddStateDir(up, options);
+  up.add_option("--workers", options->workers, "Number of worker processes")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str()
+      ->option_text("1..64");
+  up.callback([options, &context] {
+    context.run = [options, &context] { return RunUp(*options, context); };
+  });
+
+  CLI::App& down =
+      *app.add_subcommand("down", "Stop what `up` started there, only that");
+  AddStateDir(down, options);
+  down.callback([options, &context] {
+    context.run = [options, &context] { return RunDown(*options, context); };
+  });
+}
+
+}  // namespace penstock
