@@ -1,0 +1,75 @@
+#include "kernels/arguments.h"
+
+#include "gtest/gtest.h"
+
+namespace penstock {
+namespace {
+
+float data[64] = {};
+
+TEST(ArgumentsTest, NamesTheTensorThatDiffers) {
+  const absl::Status status = CheckSameShape(
+      "gelu", {{"x", Float32(data, 1, 2)}, {"out", Float32(data, 2, 1)}});
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "gelu: out is [2, 1], must be [1, 2]");
+}
+
+TEST(ArgumentsTest, RefusesNegativeSizesShortStridesAndNullData) {
+  EXPECT_FALSE(CheckSameShape("op", {{"x", Float32(data, -1, 2)}}).ok());
+  EXPECT_FALSE(CheckSameShape("op", {{"x", Float32(data, 1, -2)}}).ok());
+  const ConstTensor overlapping{
+      .data = data, .rows = 2, .cols = 3, .stride = 2};
+  EXPECT_FALSE(CheckSameShape("op", {{"x", overlapping}}).ok());
+  const float* const none = nullptr;
+  EXPECT_FALSE(CheckSameShape("op", {{"x", Float32(none, 1, 1)}}).ok());
+  EXPECT_TRUE(CheckSameShape("op", {{"x", Float32(none, 0, 1)}}).ok());
+}
+
+TEST(ArgumentsTest, MatmulTransposesBeforeItCompares) {
+  MatmulArgs args{.a = Float32(data, 2, 3),
+                  .b = Float32(data, 3, 4),
+                  .c = Float32(data, 2, 4)};
+  EXPECT_TRUE(CheckMatmul(args).ok());
+  args.transpose_a = true;
+  EXPECT_EQ(CheckMatmul(args).message(),
+            "matmul: op(a) is [3, 2] and op(b) [3, 4]; the inner sizes must be "
+            "equal");
+  args.a = Float32(data, 3, 2);
+  EXPECT_TRUE(CheckMatmul(args).ok());
+  args.transpose_b = true;
+  args.b = Float32(data, 4, 3);
+  EXPECT_TRUE(CheckMatmul(args).ok());
+  args.c = Float32(data, 4, 2);
+  EXPECT_EQ(CheckMatmul(args).message(), "matmul: c is [4, 2], must be [2, 4]");
+}
+
+TEST(ArgumentsTest, MatmulAccumulatesWithoutBiasOrAddend) {
+  MatmulArgs args{.a = Float32(data, 2, 3),
+                  .b = Float32(data, 3, 4),
+                  .c = Float32(data, 2, 4),
+                  .accumulate = true};
+  EXPECT_TRUE(CheckMatmul(args).ok());
+  args.bias = data;
+  EXPECT_FALSE(CheckMatmul(args).ok());
+}
+
+TEST(ArgumentsTest, EmbeddingNeedsAPositionForEveryRow) {
+  const ConstTensor table = Float32(data, 5, 2);
+  const NamedTensor rows{"out", Float32(data, 6, 2)};
+  EXPECT_TRUE(CheckEmbedding("embedding", 5, table, table, rows).ok());
+  EXPECT_FALSE(CheckEmbedding("embedding", 6, table, table, rows).ok());
+  EXPECT_FALSE(CheckEmbedding("embedding", 0, table, table, rows).ok());
+}
+
+TEST(ArgumentsTest, AdamWCountsStepsFromOne) {
+  AdamWArgs args{.beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f, .step = 1};
+  EXPECT_TRUE(CheckAdamW(args).ok());
+  args.step = 0;
+  EXPECT_FALSE(CheckAdamW(args).ok());
+  args.step = 1;
+  args.beta2 = 1;
+  EXPECT_FALSE(CheckAdamW(args).ok());
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,376 @@
+#include "kernels/cpu/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "kernels/cpu/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/attention.cc"
+#include "hwy/foreach_target.h"
+// Highway's order: its headers after foreach_target.h.
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+#include "kernels/cpu/product-inl.h"
+#include "kernels/cpu/vector-inl.h"
+
+#ifndef KERNELS_CPU_ATTENTION_CC_ONCE_
+#define KERNELS_CPU_ATTENTION_CC_ONCE_
+
+namespace penstock::cpu {
+
+// Rows of queries and columns of keys that are in work at once. Few rows, for
+// the half of the last block above the diagonal is computed in vain; a multiple
+// of every tile's rows. A block of keys never ends inside a block of queries.
+inline constexpr size_t kQueryBlock = 32;
+inline constexpr size_t kKeyBlock = 128;
+static_assert(kKeyBlock % kQueryBlock == 0);
+
+// Sizes in scratch are rounded up to the widest vector's lanes, so that inner
+// loops have no remainder; the padding is zero.
+inline constexpr size_t kLanesMax = 16;
+
+inline constexpr size_t Padded(size_t count) {
+  return (count + kLanesMax - 1) / kLanesMax * kLanesMax;
+}
+
+// One head of one sample: [sequence, head_dim], rows `stride` apart.
+struct HeadSize {
+  size_t sequence;
+  size_t head_dim;
+};
+
+// Hands out the parts of the caller's scratch memory.
+class ScratchSpace {
+ public:
+  explicit ScratchSpace(std::byte* memory)
+      : next_(reinterpret_cast<float*>(memory)) {}
+
+  float* Take(size_t rows, size_t cols) {
+    float* const taken = next_;
+    next_ += rows * cols;
+    return taken;
+  }
+
+ private:
+  float* next_;
+};
+
+}  // namespace penstock::cpu
+
+#endif  // KERNELS_CPU_ATTENTION_CC_ONCE_
+
+HWY_BEFORE_NAMESPACE();
+namespace penstock::cpu::HWY_NAMESPACE {
+
+// to [sequence, Padded(head_dim)] = from, zeros beyond.
+void Pack(HeadSize size, RowMajor<const float> from, float* to) {
+  const size_t width = Padded(size.head_dim);
+  for (size_t t = 0; t < size.sequence; ++t) {
+    std::copy_n(from.data + t * from.stride, size.head_dim, to + t * width);
+    std::fill(to + t * width + size.head_dim, to + (t + 1) * width, 0.0f);
+  }
+}
+
+// to [head_dim, Padded(sequence)] = from's transpose, zeros beyond.
+void PackTransposed(HeadSize size, RowMajor<const float> from, float* to) {
+  const size_t width = Padded(size.sequence);
+  // A line of `to` at a time; the lines of `from` stay in the cache meanwhile.
+  for (size_t t = 0; t < width; t += kLanesMax) {
+    const size_t tokens = std::min(kLanesMax, size.sequence - t);
+    for (size_t c = 0; c < size.head_dim; ++c) {
+      float* const line = to + c * width + t;
+      for (size_t i = 0; i < tokens; ++i) {
+        line[i] = from.data[(t + i) * from.stride + c];
+      }
+      std::fill(line + tokens, line + kLanesMax, 0.0f);
+    }
+  }
+}
+
+// The running softmax of one row of queries (Milakov & Gimelshein 2018).
+struct RowState {
+  float max;  // Of the scores so far, not scaled.
+  float sum;  // Of exp(scale * (score - max)).
+};
+
+// scores[0..count) become exp(scale * (score - max)), scores up to `end` 0.
+// Updates `state` and returns the factor for what was summed before.
+HWY_INLINE float SoftmaxRow(float scale, size_t count, size_t end,
+                            float* scores, RowState& state) {
+  const Floats d;
+  Vector maxima = hn::Set(d, state.max);
+  ForEachVector(count, [&](auto access, size_t i) HWY_ATTR {
+    // What a part lacks must not count as a score of 0.
+    const Vector score = access.Load(scores + i);
+    maxima = hn::Max(maxima, access.Or(score, maxima));
+  });
+  const float max = hn::GetLane(hn::MaxOfLanes(d, maxima));
+  const Vector new_max = hn::Set(d, max);
+  const Vector scales = hn::Set(d, scale);
+  Vector sum = hn::Zero(d);
+  ForEachVector(count, [&](auto access, size_t i) HWY_ATTR {
+    const Vector power = access.Zeroed(
+        hn::Exp(d, hn::Mul(hn::Sub(access.Load(scores + i), new_max), scales)));
+    sum = hn::Add(sum, power);
+    access.Store(power, scores + i);
+  });
+  std::fill(scores + count, scores + end, 0.0f);
+  const float correction = std::exp(scale * (state.max - max));
+  state = {max, state.sum * correction + Sum(sum)};
+  return correction;
+}
+
+HWY_INLINE void ScaleRow(float factor, size_t count, float* row) {
+  const Vector factors = hn::Set(Floats(), factor);
+  ForEachVector(count, [=](auto access, size_t i) HWY_ATTR {
+    access.Store(hn::Mul(access.Load(row + i), factors), row + i);
+  });
+}
+
+void AttendHead(HeadSize size, RowMajor<const float> q, RowMajor<const float> k,
+                RowMajor<const float> v, RowMajor<float> out, float* lse,
+                std::byte* scratch) {
+  const size_t width = Padded(size.head_dim);
+  const size_t key_stride = Padded(size.sequence);
+  const float scale = 1 / std::sqrt(static_cast<float>(size.head_dim));
+  ScratchSpace space(scratch);
+  float* const keys = space.Take(size.head_dim, key_stride);
+  float* const values = space.Take(size.sequence, width);
+  float* const scores = space.Take(kQueryBlock, kKeyBlock);
+  float* const sums = space.Take(kQueryBlock, width);
+  PackTransposed(size, k, keys);
+  Pack(size, v, values);
+
+  for (size_t q_begin = 0; q_begin < size.sequence; q_begin += kQueryBlock) {
+    const size_t q_end = std::min(q_begin + kQueryBlock, size.sequence);
+    const size_t rows = q_end - q_begin;
+    RowState state[kQueryBlock];
+    std::fill_n(state, rows, RowState{-INFINITY, 0});
+    std::fill_n(sums, rows * width, 0.0f);
+    for (size_t k_begin = 0; k_begin < q_end; k_begin += kKeyBlock) {
+      const size_t cols = std::min(kKeyBlock, q_end - k_begin);
+      Product<false>(
+          rows, Padded(cols), size.head_dim,
+          {q.data + q_begin * q.stride, static_cast<ptrdiff_t>(q.stride), 1},
+          {keys + k_begin, key_stride}, {scores, kKeyBlock});
+      for (size_t r = 0; r < rows; ++r) {
+        const size_t visible = std::min(cols, q_begin + r + 1 - k_begin);
+        const float correction =
+            SoftmaxRow(scale, visible, cols, scores + r * kKeyBlock, state[r]);
+        if (k_begin > 0) ScaleRow(correction, width, sums + r * width);
+      }
+      Product<true>(rows, width, cols, {scores, kKeyBlock, 1},
+                    {values + k_begin * width, width}, {sums, width});
+    }
+    for (size_t r = 0; r < rows; ++r) {
+      ScaleRow(1 / state[r].sum, width, sums + r * width);
+      std::copy_n(sums + r * width, size.head_dim,
+                  out.data + (q_begin + r) * out.stride);
+      lse[q_begin + r] = scale * state[r].max + std::log(state[r].sum);
+    }
+  }
+}
+
+// The tensors of one head in the backward pass.
+struct HeadGradients {
+  RowMajor<const float> q;
+  RowMajor<const float> k;
+  RowMajor<const float> v;
+  RowMajor<const float> out;
+  RowMajor<const float> dout;
+  RowMajor<float> dq;
+  RowMajor<float> dk;
+  RowMajor<float> dv;
+  const float* lse;
+};
+
+HWY_INLINE float Dot(const float* a, const float* b, size_t count) {
+  Vector sum = hn::Zero(Floats());
+  ForEachVector(count, [&](auto access, size_t i) HWY_ATTR {
+    sum = hn::MulAdd(access.Load(a + i), access.Load(b + i), sum);
+  });
+  return Sum(sum);
+}
+
+// scores become p = exp(scale * score - lse), dp becomes
+// ds = scale * p * (dp - delta); both 0 from `count` to `end`.
+HWY_INLINE void SoftmaxBackwardRow(float scale, float lse, float delta,
+                                   size_t count, size_t end, float* scores,
+                                   float* dp) {
+  const Floats d;
+  const Vector scales = hn::Set(d, scale);
+  const Vector lses = hn::Set(d, lse);
+  const Vector deltas = hn::Set(d, delta);
+  ForEachVector(count, [=](auto access, size_t i) HWY_ATTR {
+    const Vector p =
+        hn::Exp(d, hn::MulSub(access.Load(scores + i), scales, lses));
+    const Vector ds =
+        hn::Mul(hn::Mul(p, scales), hn::Sub(access.Load(dp + i), deltas));
+    access.Store(p, scores + i);
+    access.Store(ds, dp + i);
+  });
+  std::fill(scores + count, scores + end, 0.0f);
+  std::fill(dp + count, dp + end, 0.0f);
+}
+
+void Unpack(HeadSize size, const float* from, RowMajor<float> to) {
+  const size_t width = Padded(size.head_dim);
+  for (size_t t = 0; t < size.sequence; ++t) {
+    std::copy_n(from + t * width, size.head_dim, to.data + t * to.stride);
+  }
+}
+
+// Equations of Dao 2023, algorithm 2, with the loop over queries outside: dq
+// of a block is then finished at once, and dk and dv stay in the second-level
+// cache.
+void AttendHeadBackward(HeadSize size, const HeadGradients& head,
+                        std::byte* scratch) {
+  const size_t width = Padded(size.head_dim);
+  const size_t key_stride = Padded(size.sequence);
+  const float scale = 1 / std::sqrt(static_cast<float>(size.head_dim));
+  ScratchSpace space(scratch);
+  float* const keys_across = space.Take(size.head_dim, key_stride);
+  float* const values_across = space.Take(size.head_dim, key_stride);
+  float* const queries = space.Take(size.sequence, width);
+  float* const keys = space.Take(size.sequence, width);
+  float* const douts = space.Take(size.sequence, width);
+  float* const dk = space.Take(size.sequence, width);
+  float* const dv = space.Take(size.sequence, width);
+  float* const p = space.Take(kQueryBlock, kKeyBlock);
+  float* const ds = space.Take(kQueryBlock, kKeyBlock);
+  float* const dq = space.Take(kQueryBlock, width);
+  PackTransposed(size, head.k, keys_across);
+  PackTransposed(size, head.v, values_across);
+  Pack(size, head.q, queries);
+  Pack(size, head.k, keys);
+  Pack(size, head.dout, douts);
+  std::fill_n(dk, size.sequence * width, 0.0f);
+  std::fill_n(dv, size.sequence * width, 0.0f);
+
+  const ptrdiff_t row = static_cast<ptrdiff_t>(width);
+  for (size_t q_begin = 0; q_begin < size.sequence; q_begin += kQueryBlock) {
+    const size_t q_end = std::min(q_begin + kQueryBlock, size.sequence);
+    const size_t rows = q_end - q_begin;
+    float* const block_queries = queries + q_begin * width;
+    float* const block_douts = douts + q_begin * width;
+    std::fill_n(dq, rows * width, 0.0f);
+    float delta[kQueryBlock];
+    for (size_t r = 0; r < rows; ++r) {
+      delta[r] =
+          Dot(block_douts + r * width,
+              head.out.data + (q_begin + r) * head.out.stride, size.head_dim);
+    }
+    for (size_t k_begin = 0; k_begin < q_end; k_begin += kKeyBlock) {
+      const size_t cols = std::min(kKeyBlock, q_end - k_begin);
+      Product<false>(rows, Padded(cols), size.head_dim, {block_queries, row, 1},
+                     {keys_across + k_begin, key_stride}, {p, kKeyBlock});
+      Product<false>(rows, Padded(cols), size.head_dim, {block_douts, row, 1},
+                     {values_across + k_begin, key_stride}, {ds, kKeyBlock});
+      for (size_t r = 0; r < rows; ++r) {
+        const size_t visible = std::min(cols, q_begin + r + 1 - k_begin);
+        SoftmaxBackwardRow(scale, head.lse[q_begin + r], delta[r], visible,
+                           cols, p + r * kKeyBlock, ds + r * kKeyBlock);
+      }
+      Product<true>(cols, width, rows, {p, 1, kKeyBlock}, {block_douts, width},
+                    {dv + k_begin * width, width});
+      Product<true>(cols, width, rows, {ds, 1, kKeyBlock},
+                    {block_queries, width}, {dk + k_begin * width, width});
+      Product<true>(rows, width, cols, {ds, kKeyBlock, 1},
+                    {keys + k_begin * width, width}, {dq, width});
+    }
+    Unpack({rows, size.head_dim}, dq,
+           {head.dq.data + q_begin * head.dq.stride, head.dq.stride});
+  }
+  Unpack(size, dk, head.dk);
+  Unpack(size, dv, head.dv);
+}
+
+// Head `h` of sample `b` in a tensor [batch * sequence, heads * head_dim].
+template <typename T>
+HWY_INLINE RowMajor<T> HeadOf(const AttentionShape& shape, int64_t b, int64_t h,
+                              int64_t stride, T* data) {
+  return {data + b * shape.sequence * stride + h * shape.head_dim,
+          static_cast<size_t>(stride)};
+}
+
+void AttendAll(const AttentionShape& shape, const ConstTensor& q,
+               const ConstTensor& k, const ConstTensor& v, const Tensor& out,
+               float* lse, std::byte* scratch) {
+  const HeadSize size{static_cast<size_t>(shape.sequence),
+                      static_cast<size_t>(shape.head_dim)};
+  for (int64_t b = 0; b < shape.batch; ++b) {
+    for (int64_t h = 0; h < shape.heads; ++h) {
+      AttendHead(size, HeadOf(shape, b, h, q.stride, q.as<float>()),
+                 HeadOf(shape, b, h, k.stride, k.as<float>()),
+                 HeadOf(shape, b, h, v.stride, v.as<float>()),
+                 HeadOf(shape, b, h, out.stride, out.as<float>()),
+                 lse + (b * shape.heads + h) * shape.sequence, scratch);
+    }
+  }
+}
+
+// The tensors of a backward pass, all heads.
+void AttendAllBackward(const AttentionShape& shape, const ConstTensor& q,
+                       const ConstTensor& k, const ConstTensor& v,
+                       const ConstTensor& out, const ConstTensor& dout,
+                       const float* lse, const Tensor& dq, const Tensor& dk,
+                       const Tensor& dv, std::byte* scratch) {
+  const HeadSize size{static_cast<size_t>(shape.sequence),
+                      static_cast<size_t>(shape.head_dim)};
+  for (int64_t b = 0; b < shape.batch; ++b) {
+    for (int64_t h = 0; h < shape.heads; ++h) {
+      const HeadGradients head{
+          .q = HeadOf(shape, b, h, q.stride, q.as<float>()),
+          .k = HeadOf(shape, b, h, k.stride, k.as<float>()),
+          .v = HeadOf(shape, b, h, v.stride, v.as<float>()),
+          .out = HeadOf(shape, b, h, out.stride, out.as<float>()),
+          .dout = HeadOf(shape, b, h, dout.stride, dout.as<float>()),
+          .dq = HeadOf(shape, b, h, dq.stride, dq.as<float>()),
+          .dk = HeadOf(shape, b, h, dk.stride, dk.as<float>()),
+          .dv = HeadOf(shape, b, h, dv.stride, dv.as<float>()),
+          .lse = lse + (b * shape.heads + h) * shape.sequence};
+      AttendHeadBackward(size, head, scratch);
+    }
+  }
+}
+
+}  // namespace penstock::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace penstock {
+namespace cpu {
+
+HWY_EXPORT(AttendAll);
+HWY_EXPORT(AttendAllBackward);
+
+void Attention(const AttentionShape& shape, ConstTensor q, ConstTensor k,
+               ConstTensor v, Tensor out, float* lse, std::byte* scratch) {
+  HWY_DYNAMIC_DISPATCH(AttendAll)(shape, q, k, v, out, lse, scratch);
+}
+
+void AttentionBackward(const AttentionShape& shape, ConstTensor q,
+                       ConstTensor k, ConstTensor v, ConstTensor out,
+                       ConstTensor dout, const float* lse, Tensor dq, Tensor dk,
+                       Tensor dv, std::byte* scratch) {
+  HWY_DYNAMIC_DISPATCH(AttendAllBackward)
+  (shape, q, k, v, out, dout, lse, dq, dk, dv, scratch);
+}
+
+}  // namespace cpu
+
+int64_t AttentionScratchBytes(const AttentionShape& shape) {
+  const size_t sequence = shape.sequence;
+  const size_t head_dim = shape.head_dim;
+  // The parts that AttendHeadBackward takes.
+  const size_t floats = 2 * head_dim * cpu::Padded(sequence) +
+                        5 * sequence * cpu::Padded(head_dim) +
+                        2 * cpu::kQueryBlock * cpu::kKeyBlock +
+                        cpu::kQueryBlock * cpu::Padded(head_dim);
+  return static_cast<int64_t>(floats * sizeof(float));
+}
+
+}  // namespace penstock
+#endif  // HWY_ONCE

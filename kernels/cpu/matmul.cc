@@ -1,0 +1,174 @@
+#include "kernels/cpu/matmul.h"
+
+#include <fmt/format.h>
+
+#include <new>
+#include <unordered_map>
+#include <utility>
+
+#include "dnnl.hpp"
+
+// From libgomp, on which oneDNN's threads are built; clang has no omp.h.
+extern "C" void omp_set_num_threads(int count);
+
+namespace penstock::cpu {
+namespace {
+
+// A model has some twenty shapes; a caller with ever new ones starts over.
+constexpr size_t kProductsMax = 256;
+
+dnnl::memory::desc Description(int64_t rows, int64_t cols, int64_t row_stride,
+                               int64_t col_stride) {
+  return {{rows, cols},
+          dnnl::memory::data_type::f32,
+          dnnl::memory::dims{row_stride, col_stride}};
+}
+
+// c of a product over no elements.
+void WriteEmptyProduct(const MatmulArgs& args) {
+  for (int64_t r = 0; r < args.c.rows; ++r) {
+    float* c = Rows(args.c, r, 1).as<float>();
+    for (int64_t i = 0; i < args.c.cols; ++i) {
+      const float bias = args.bias == nullptr ? 0 : args.bias[i];
+      const float addend = args.addend.data == nullptr
+                               ? 0
+                               : Rows(args.addend, r, 1).as<float>()[i];
+      c[i] = bias + addend;
+    }
+  }
+}
+
+}  // namespace
+
+struct Matmul::Engine {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+};
+
+// A primitive and the memory objects of its arguments, which get their
+// pointers at each call.
+struct Matmul::Product {
+  dnnl::matmul primitive;
+  std::unordered_map<int, dnnl::memory> arguments;
+  size_t scratch_bytes = 0;
+};
+
+Matmul::Matmul() : engine_(std::make_unique<Engine>()) {}
+
+Matmul::~Matmul() = default;
+
+Matmul::Key Matmul::KeyOf(const MatmulArgs& args) {
+  Key key{.m = args.c.rows,
+          .n = args.c.cols,
+          .k = args.transpose_a ? args.a.rows : args.a.cols,
+          .a_stride = args.a.stride,
+          .b_stride = args.b.stride,
+          .c_stride = args.c.stride,
+          .transpose_a = args.transpose_a,
+          .transpose_b = args.transpose_b,
+          .has_bias = args.bias != nullptr};
+  if (args.accumulate || (args.addend.data == args.c.data &&
+                          args.addend.stride == args.c.stride)) {
+    key.epilogue = Epilogue::kOutput;
+  } else if (args.addend.data != nullptr) {
+    key.epilogue = Epilogue::kAddend;
+    key.addend_stride = args.addend.stride;
+  }
+  return key;
+}
+
+Matmul::Product& Matmul::ProductFor(const Key& key) {
+  if (const auto found = products_.find(key); found != products_.end()) {
+    return *found->second;
+  }
+  const auto matrix = [](int64_t rows, int64_t cols, int64_t stride,
+                         bool transposed) {
+    return transposed ? Description(rows, cols, 1, stride)
+                      : Description(rows, cols, stride, 1);
+  };
+  const auto a = matrix(key.m, key.k, key.a_stride, key.transpose_a);
+  const auto b = matrix(key.k, key.n, key.b_stride, key.transpose_b);
+  const auto c = matrix(key.m, key.n, key.c_stride, false);
+  const auto bias = Description(1, key.n, key.n, 1);
+  const auto addend = matrix(key.m, key.n, key.addend_stride, false);
+
+  dnnl::post_ops post_ops;
+  if (key.epilogue == Epilogue::kOutput) post_ops.append_sum(1);
+  if (key.epilogue == Epilogue::kAddend) {
+    post_ops.append_binary(dnnl::algorithm::binary_add, addend);
+  }
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  attributes.set_post_ops(post_ops);
+
+  const dnnl::engine& engine = engine_->engine;
+  const dnnl::matmul::primitive_desc description(
+      key.has_bias ? dnnl::matmul::desc(a, b, bias, c)
+                   : dnnl::matmul::desc(a, b, c),
+      attributes, engine);
+  auto product = std::make_unique<Product>();
+  product->primitive = dnnl::matmul(description);
+  const auto add_argument = [&](int index, const dnnl::memory::desc& shape) {
+    product->arguments[index] = dnnl::memory(shape, engine, nullptr);
+  };
+  add_argument(DNNL_ARG_SRC, a);
+  add_argument(DNNL_ARG_WEIGHTS, b);
+  add_argument(DNNL_ARG_DST, c);
+  add_argument(DNNL_ARG_SCRATCHPAD, description.scratchpad_desc());
+  if (key.has_bias) add_argument(DNNL_ARG_BIAS, bias);
+  if (key.epilogue == Epilogue::kAddend) {
+    add_argument(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, addend);
+  }
+  product->scratch_bytes = description.scratchpad_desc().get_size();
+  if (products_.size() >= kProductsMax) products_.clear();
+  return *(products_[key] = std::move(product));
+}
+
+std::byte* Matmul::Scratch(size_t bytes) {
+  if (bytes > scratch_bytes_) {
+    constexpr size_t kPage = 4096;
+    const size_t rounded = (bytes + kPage - 1) / kPage * kPage;
+    scratch_.reset(static_cast<std::byte*>(std::aligned_alloc(kPage, rounded)));
+    scratch_bytes_ = scratch_ == nullptr ? 0 : rounded;
+    if (scratch_ == nullptr) throw std::bad_alloc();
+  }
+  return scratch_.get();
+}
+
+absl::Status Matmul::Run(const MatmulArgs& args) {
+  const Key key = KeyOf(args);
+  if (key.m == 0 || key.n == 0) return absl::OkStatus();
+  if (key.k == 0) {
+    if (!args.accumulate) WriteEmptyProduct(args);
+    return absl::OkStatus();
+  }
+  // The setting belongs to the calling thread, so it cannot be made earlier.
+  omp_set_num_threads(1);
+  // oneDNN's interface throws.
+  try {
+    Product& product = ProductFor(key);
+    const auto point = [&](int index, const void* data) {
+      product.arguments[index].set_data_handle(const_cast<void*>(data));
+    };
+    point(DNNL_ARG_SRC, args.a.data);
+    point(DNNL_ARG_WEIGHTS, args.b.data);
+    point(DNNL_ARG_DST, args.c.data);
+    point(DNNL_ARG_SCRATCHPAD, Scratch(product.scratch_bytes));
+    if (key.has_bias) point(DNNL_ARG_BIAS, args.bias);
+    if (key.epilogue == Epilogue::kAddend) {
+      point(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
+            args.addend.data);
+    }
+    product.primitive.execute(engine_->stream, product.arguments);
+    engine_->stream.wait();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("matmul: no memory for scratch");
+  } catch (const dnnl::error& error) {
+    return absl::InternalError(
+        fmt::format("matmul [{}, {}] x [{}, {}]: oneDNN: {}", key.m, key.k,
+                    key.k, key.n, error.what()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace penstock::cpu
