@@ -5,37 +5,34 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "proto/base/file.h"
+#include "proto/base/directory_lock.h"
+#include "proto/base/status_macros.h"
 
 namespace penstock {
 
 // The directory that one coordinator keeps everything in:
-//   lock          held as long as this object lives; the holder's process id
+//   lock          held as long as this object lives
 //   journal.db    jobs, requests, metrics, log lines (SQLite)
 //   address       "host:port", once it serves
 //   checkpoints/  one directory per job
-// The kernel releases the lock with the process, however it ends.
 class StateDirectory {
  public:
-  // Creates the directory (mode 0700) and its parents when they are not there,
-  // and locks it.
-  //
-  // Errors:
-  //   FailedPrecondition: another process has locked it; the message names it.
-  //   PermissionDenied, ResourceExhausted: as the system says.
-  static absl::StatusOr<StateDirectory> Open(const std::string& path);
+  // Errors: those of LockDirectory.
+  static absl::StatusOr<StateDirectory> Open(const std::string& path) {
+    ASSIGN_OR_RETURN(LockedDirectory locked, LockDirectory(path));
+    return StateDirectory(std::move(locked));
+  }
 
-  const std::string& path() const { return path_; }  // Absolute.
-  std::string JournalPath() const { return path_ + "/journal.db"; }
-  std::string AddressPath() const { return path_ + "/address"; }
-  std::string CheckpointDirectory() const { return path_ + "/checkpoints"; }
+  const std::string& path() const { return locked_.path; }  // Absolute.
+  std::string JournalPath() const { return path() + "/journal.db"; }
+  std::string AddressPath() const { return path() + "/address"; }
+  std::string CheckpointDirectory() const { return path() + "/checkpoints"; }
 
  private:
-  StateDirectory(std::string path, FileDescriptor lock)
-      : path_(std::move(path)), lock_(std::move(lock)) {}
+  explicit StateDirectory(LockedDirectory locked)
+      : locked_(std::move(locked)) {}
 
-  std::string path_;
-  FileDescriptor lock_;
+  LockedDirectory locked_;
 };
 
 }  // namespace penstock
