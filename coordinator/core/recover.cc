@@ -148,6 +148,8 @@ void Coordinator::FinishRecovery(Job& job, absl::Time now) {
     return;
   }
   if (record.checkpoint.step >= record.spec.steps) {
+    // What was lost had only to be told of the end.
+    record.step = record.step_max = record.checkpoint.step;
     Change(job, JobState::kSucceeded,
            fmt::format("made all {} steps", record.spec.steps), now);
   } else if (record.pause_requested) {

@@ -94,6 +94,8 @@ void Coordinator::NoteProgress(Job& job) {
   }
   // A rank that is still loading, or not heard of since a restart, has made no
   // step; that says nothing of the job.
+  // Those that wait for their peers have made no step of their own yet.
+  step = std::max(step, record.plan->start.step);
   if (job.peers.empty() || !all_known || step == record.step) return;
   record.step = step;
   if (step > record.step_max) {

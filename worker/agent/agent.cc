@@ -152,6 +152,7 @@ void Agent::StartNext(int index, absl::Time now) {
   PushBounded(device.started, assignment, kStartedMax);
   device.state = DeviceState::kPreparing;
   device.assignment = assignment;
+  device.progress.step = plan->start.step;
   device.alive = true;
   device.unwanted = false;
   commands_.emplace_back(StartExecutor{index, assignment, std::move(plan)});
