@@ -6,6 +6,7 @@
 
 #include "coordinator/cli/call.h"
 #include "coordinator/cli/cluster_file.h"
+#include "coordinator/cli/interrupt.h"
 #include "coordinator/cli/process.h"
 #include "fmt/format.h"
 #include "proto/base/clock.h"
@@ -81,6 +82,9 @@ class Starter {
   absl::Status WaitUntil(const std::function<bool()>& ready,
                          const std::string& what) {
     while (!ready()) {
+      if (interrupt_.interrupted()) {
+        return absl::CancelledError("interrupted; what was started is stopped");
+      }
       for (const ClusterProcess& one : processes_) {
         if (IsAlive(one.process)) continue;
         return absl::UnavailableError(
@@ -103,6 +107,7 @@ class Starter {
  private:
   const ClusterOptions& options_;
   const absl::Time deadline_;
+  const InterruptGuard interrupt_;
   std::vector<ClusterProcess> processes_;
   bool left_ = false;
 };

@@ -30,6 +30,7 @@ struct ClusterOptions {
 //   NotFound: a daemon's program is not in the directory.
 //   Unavailable: a daemon ended at once; with the end of its log.
 //   DeadlineExceeded: not all workers came in time; with the end of a log.
+//   Cancelled: by Ctrl-C.
 absl::StatusOr<std::string> StartCluster(const ClusterOptions& options);
 
 // Stops exactly what StartCluster started there, and returns how many processes

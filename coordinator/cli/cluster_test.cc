@@ -4,6 +4,7 @@
 #include "coordinator/cli/cluster.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -134,6 +135,19 @@ TEST_F(ClusterTest, SaysWhenNotAllWorkersComeInTime) {
   EXPECT_EQ(address.status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(std::string(address.status().message()).substr(0, 38),
             "not all workers are registered after 1");
+}
+
+TEST_F(ClusterTest, CtrlCStopsWhatWasStarted) {
+  // The first worker presses it; a second time would end this process.
+  AddProgram("penstock-worker",
+             "#!/bin/sh\ncase \"$2\" in */worker-0) kill -INT " +
+                 std::to_string(getpid()) + ";; esac\nexec sleep 600\n");
+  const CliResult result = Up("3");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, "penstock: interrupted; what was started is stopped\n");
+  const auto left = ReadCluster(state_dir_);
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_TRUE(left->empty());
 }
 
 TEST_F(ClusterTest, NamesAMissingProgram) {

@@ -60,7 +60,7 @@ class Watcher {
   const Console& console_;
   Cancellation ending_;      // Of everything.
   bool plan_shown_ = false;  // Printing thread's, as is the next.
-  size_t lines_drawn_ = 0;
+  std::vector<std::string> drawn_;
 
   mutable Mutex mutex_;
   CondVar changed_;
@@ -200,11 +200,12 @@ bool Watcher::GoesOn() const {
 
 // Each line replaces one of the last block.
 void Watcher::Redraw(const std::vector<std::string>& lines) {
+  if (lines == drawn_) return;
   std::string text;
-  if (lines_drawn_ > 0) text += fmt::format("\x1b[{}F", lines_drawn_);
+  if (!drawn_.empty()) text += fmt::format("\x1b[{}F", drawn_.size());
   for (const std::string& line : lines) text += line + "\x1b[K\n";
   text += "\x1b[J";
-  lines_drawn_ = lines.size();
+  drawn_ = lines;
   console_.out << text << std::flush;
 }
 
@@ -225,8 +226,10 @@ void Watcher::Print() {
       block = WatchLines(state_, console_.width, console_.color);
     }
   }
-  if (!plan.empty() && lines_drawn_ > 0) Redraw({});
-  console_.out << plan;
+  if (!plan.empty()) {
+    Redraw({});
+    console_.out << plan;
+  }
   if (console_.terminal) return Redraw(block);
   for (const std::string& line : lines) console_.out << line << "\n";
   console_.out << std::flush;
