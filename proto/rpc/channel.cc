@@ -8,6 +8,7 @@
 
 #include "proto/base/status_macros.h"
 #include "proto/rpc/keepalive.h"
+#include "proto/rpc/library.h"
 #include "proto/rpc/loopback.h"
 
 namespace penstock {
@@ -32,6 +33,7 @@ grpc::ChannelArguments Arguments() {
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
     const std::string& address, const TlsFiles& tls) {
+  KeepGrpcInitialized();
   std::shared_ptr<grpc::ChannelCredentials> credentials;
   if (tls.empty()) {
     if (!IsLoopback(address)) {

@@ -11,6 +11,7 @@
 
 #include "proto/base/status_macros.h"
 #include "proto/rpc/keepalive.h"
+#include "proto/rpc/library.h"
 #include "proto/rpc/loopback.h"
 
 namespace penstock {
@@ -72,6 +73,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
     return absl::InvalidArgumentError(
         fmt::format("{} is not of the form host:port", options.address));
   }
+  KeepGrpcInitialized();
   RaiseDescriptorLimit();
   ASSIGN_OR_RETURN(auto credentials, Credentials(options));
   grpc::EnableDefaultHealthCheckService(true);
