@@ -1,0 +1,129 @@
+#include "tests/in_process/in_process_job.h"
+
+#include <thread>
+#include <utility>
+
+#include "proto/base/clock.h"
+#include "proto/base/mutex.h"
+#include "proto/base/status_macros.h"
+#include "proto/file/disk.h"
+#include "worker/link/grpc_link.h"
+#include "worker/link/local_link.h"
+
+namespace penstock {
+namespace {
+
+constexpr absl::Duration kConnectMax = absl::Seconds(30);
+
+absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeGrpcLinks(
+    const Plan& plan, int peers) {
+  std::vector<std::unique_ptr<GrpcLink>> links;
+  std::vector<std::string> addresses;
+  for (int self = 0; self < peers; ++self) {
+    ASSIGN_OR_RETURN(
+        std::unique_ptr<GrpcLink> link,
+        GrpcLink::Start({.job = plan.spec.name,
+                         .epoch = 1,
+                         .self = self,
+                         .ranks = static_cast<int>(plan.ranks.size()),
+                         .listen_host = "127.0.0.1"}));
+    addresses.push_back(link->address());
+    links.push_back(std::move(link));
+  }
+  std::vector<std::unique_ptr<Link>> connected;
+  for (std::unique_ptr<GrpcLink>& link : links) {
+    RETURN_IF_ERROR(link->Connect(addresses, SteadyNow() + kConnectMax));
+    connected.push_back(std::move(link));
+  }
+  return connected;
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeLinks(
+    const Plan& plan, int peers, LinkKind kind) {
+  if (kind == LinkKind::kGrpc) return MakeGrpcLinks(plan, peers);
+  const std::shared_ptr<LocalHub> hub = LocalHub::Create(peers);
+  std::vector<std::unique_ptr<Link>> links;
+  for (int self = 0; self < peers; ++self) links.push_back(hub->link(self));
+  return links;
+}
+
+// All trainers of a job and what they tell.
+class InProcessJob {
+ public:
+  InProcessJob(const Plan& plan, const InProcessOptions& options)
+      : plan_(plan), options_(options) {}
+
+  absl::StatusOr<InProcessResult> Run() {
+    const int peers = static_cast<int>(plan_.ranks.size() *
+                                       plan_.spec.parallelism.data);
+    RETURN_IF_ERROR(PrepareTrainers(peers));
+    ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Link>> links,
+                     MakeLinks(plan_, peers, options_.link));
+    std::vector<std::thread> threads;
+    for (int peer = 0; peer < peers; ++peer) {
+      threads.emplace_back([this, peer, &links] {
+        const absl::Status status = trainers_[peer]->Run(*links[peer]);
+        MutexLock lock(mutex_);
+        first_error_.Update(status);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    links.clear();
+    RETURN_IF_ERROR(first_error_);
+    result_.progress = trainers_[0]->progress();
+    return result_;
+  }
+
+ private:
+  absl::Status PrepareTrainers(int peers) {
+    ASSIGN_OR_RETURN(const AllowedRoots roots,
+                     AllowedRoots::Create({options_.root}));
+    const int ranks = static_cast<int>(plan_.ranks.size());
+    for (int peer = 0; peer < peers; ++peer) {
+      ASSIGN_OR_RETURN(
+          std::unique_ptr<Trainer> trainer,
+          Trainer::Prepare(plan_,
+                           {.job = plan_.spec.name,
+                            .epoch = 1,
+                            .replica = peer / ranks,
+                            .rank = peer % ranks},
+                           roots, RealDisk(), Events()));
+      trainers_.push_back(std::move(trainer));
+    }
+    return absl::OkStatus();
+  }
+
+  TrainerEvents Events() {
+    return {.on_metrics =
+                [this](const StepMetrics& metrics) {
+                  // The step's decision is still to be made: it will stop.
+                  if (metrics.step == options_.pause_after_step) {
+                    trainers_[0]->Pause();
+                  }
+                  MutexLock lock(mutex_);
+                  result_.metrics.push_back(metrics);
+                },
+            .on_trace =
+                [this](const StepTrace& trace) {
+                  MutexLock lock(mutex_);
+                  result_.traces.push_back(trace);
+                },
+            .on_log = [](std::string_view, const std::string&) {}};
+  }
+
+  const Plan& plan_;
+  const InProcessOptions options_;
+  std::vector<std::unique_ptr<Trainer>> trainers_;
+  Mutex mutex_;
+  absl::Status first_error_ ABSL_GUARDED_BY(mutex_);
+  InProcessResult result_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<InProcessResult> RunInProcess(const Plan& plan,
+                                             const InProcessOptions& options) {
+  return InProcessJob(plan, options).Run();
+}
+
+}  // namespace penstock

@@ -1,0 +1,43 @@
+#ifndef TESTS_IN_PROCESS_IN_PROCESS_JOB_H_
+#define TESTS_IN_PROCESS_IN_PROCESS_JOB_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/file/allowed_roots.h"
+#include "proto/metrics.h"
+#include "proto/plan.h"
+#include "worker/link/link.h"
+#include "worker/runtime/trainer.h"
+
+namespace penstock {
+
+enum class LinkKind { kLocal, kGrpc };
+
+struct InProcessOptions {
+  LinkKind link = LinkKind::kLocal;
+  // Paths of the plan must lie below it.
+  std::string root;
+  // The leader is paused once it has made this step; 0 for never.
+  int64_t pause_after_step = 0;
+};
+
+struct InProcessResult {
+  std::vector<StepMetrics> metrics;  // The leader's.
+  std::vector<StepTrace> traces;     // Of all ranks.
+  TrainerProgress progress;          // The leader's, at the end.
+};
+
+// Trains `plan` with each rank of each replica as a thread of this process, as
+// executors do in processes of their own. `plan.checkpoint_directory` is where
+// its checkpoints go.
+//
+// Errors: of the rank that failed first.
+absl::StatusOr<InProcessResult> RunInProcess(const Plan& plan,
+                                             const InProcessOptions& options);
+
+}  // namespace penstock
+
+#endif  // TESTS_IN_PROCESS_IN_PROCESS_JOB_H_

@@ -1,0 +1,100 @@
+// Replicas as threads over the local link.
+
+#include "worker/runtime/gradient_reducer.h"
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "proto/base/random.h"
+#include "worker/link/local_link.h"
+
+namespace penstock {
+namespace {
+
+std::vector<float> RandomGradients(int64_t count, uint64_t seed) {
+  Random random(seed);
+  std::vector<float> values(count);
+  for (float& value : values) value = static_cast<float>(random.Uniform() - 0.5);
+  return values;
+}
+
+// One rank of one replica with `count` gradients and nothing else.
+struct Replica {
+  RankMemory memory;
+  std::vector<float> gradients;
+  std::vector<float> chunks;
+};
+
+std::vector<float> Reduce(int replicas, int64_t count) {
+  Plan plan;
+  plan.spec.parallelism.data = replicas;
+  plan.ranks.resize(1);
+  const std::shared_ptr<LocalHub> hub = LocalHub::Create(replicas);
+  std::vector<Replica> members(replicas);
+  std::vector<std::unique_ptr<Link>> links;
+  std::vector<std::thread> threads;
+  for (int r = 0; r < replicas; ++r) {
+    Replica& member = members[r];
+    member.gradients = RandomGradients(count, r);
+    member.chunks.resize(replicas * kReduceChunkFloats);
+    StageMemory& stage = member.memory.stages.emplace_back();
+    stage.gradients = member.gradients.data();
+    stage.gradient_count = count;
+    member.memory.reduce_chunks = member.chunks.data();
+    links.push_back(hub->link(r));
+  }
+  for (int r = 0; r < replicas; ++r) {
+    threads.emplace_back([&plan, &members, &links, r] {
+      GradientReducer reducer(plan, {.replica = r}, members[r].memory,
+                              *links[r], MakeCpuBackend(), absl::Seconds(30));
+      reducer.Start(/*step=*/1, /*stage=*/0);
+      EXPECT_TRUE(reducer.Wait().ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Replica& member : members) {
+    EXPECT_EQ(member.gradients, members[0].gradients);
+  }
+  return members[0].gradients;
+}
+
+TEST(GradientReducerTest, AddsInTheOrderOfTheReplicasAndGivesAllTheSum) {
+  for (const int replicas : {2, 3, 4}) {
+    for (const int64_t count :
+         {int64_t{1}, kReduceChunkFloats, 3 * kReduceChunkFloats + 7}) {
+      SCOPED_TRACE(testing::Message() << replicas << " x " << count);
+      std::vector<float> expected = RandomGradients(count, 0);
+      for (int r = 1; r < replicas; ++r) {
+        const std::vector<float> share = RandomGradients(count, r);
+        for (int64_t i = 0; i < count; ++i) expected[i] += share[i];
+      }
+      EXPECT_EQ(Reduce(replicas, count), expected);
+    }
+  }
+}
+
+TEST(GradientReducerTest, EndsWhenTheLinkIsAborted) {
+  Plan plan;
+  plan.spec.parallelism.data = 2;
+  plan.ranks.resize(1);
+  const std::shared_ptr<LocalHub> hub = LocalHub::Create(2);
+  const std::unique_ptr<Link> link = hub->link(0);
+  const std::unique_ptr<Link> silent = hub->link(1);
+  Replica member;
+  member.gradients.resize(8);
+  member.chunks.resize(2 * kReduceChunkFloats);
+  StageMemory& stage = member.memory.stages.emplace_back();
+  stage.gradients = member.gradients.data();
+  stage.gradient_count = 8;
+  member.memory.reduce_chunks = member.chunks.data();
+  GradientReducer reducer(plan, {.replica = 0}, member.memory, *link,
+                          MakeCpuBackend(), absl::Seconds(30));
+  reducer.Start(1, 0);
+  link->Abort(absl::AbortedError("enough"));
+  EXPECT_EQ(reducer.Wait().code(), absl::StatusCode::kAborted);
+}
+
+}  // namespace
+}  // namespace penstock
