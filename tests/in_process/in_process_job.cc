@@ -38,8 +38,9 @@ absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeGrpcLinks(
   return connected;
 }
 
-absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeLinks(
-    const Plan& plan, int peers, LinkKind kind) {
+absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeLinks(const Plan& plan,
+                                                             int peers,
+                                                             LinkKind kind) {
   if (kind == LinkKind::kGrpc) return MakeGrpcLinks(plan, peers);
   const std::shared_ptr<LocalHub> hub = LocalHub::Create(peers);
   std::vector<std::unique_ptr<Link>> links;
@@ -54,8 +55,8 @@ class InProcessJob {
       : plan_(plan), options_(options) {}
 
   absl::StatusOr<InProcessResult> Run() {
-    const int peers = static_cast<int>(plan_.ranks.size() *
-                                       plan_.spec.parallelism.data);
+    const int peers =
+        static_cast<int>(plan_.ranks.size() * plan_.spec.parallelism.data);
     RETURN_IF_ERROR(PrepareTrainers(peers));
     ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Link>> links,
                      MakeLinks(plan_, peers, options_.link));
@@ -80,14 +81,13 @@ class InProcessJob {
                      AllowedRoots::Create({options_.root}));
     const int ranks = static_cast<int>(plan_.ranks.size());
     for (int peer = 0; peer < peers; ++peer) {
-      ASSIGN_OR_RETURN(
-          std::unique_ptr<Trainer> trainer,
-          Trainer::Prepare(plan_,
-                           {.job = plan_.spec.name,
-                            .epoch = 1,
-                            .replica = peer / ranks,
-                            .rank = peer % ranks},
-                           roots, RealDisk(), Events()));
+      ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer,
+                       Trainer::Prepare(plan_,
+                                        {.job = plan_.spec.name,
+                                         .epoch = 1,
+                                         .replica = peer / ranks,
+                                         .rank = peer % ranks},
+                                        roots, RealDisk(), Events()));
       trainers_.push_back(std::move(trainer));
     }
     return absl::OkStatus();

@@ -27,7 +27,7 @@ struct InProcessOptions {
 struct InProcessResult {
   std::vector<StepMetrics> metrics;  // The leader's.
   std::vector<StepTrace> traces;     // Of all ranks.
-  TrainerProgress progress;          // The leader's, at the end.
+  Progress progress;                 // The leader's, at the end.
 };
 
 // Trains `plan` with each rank of each replica as a thread of this process, as

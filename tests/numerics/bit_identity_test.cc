@@ -1,7 +1,7 @@
 // The promise of DESIGN section 4: loss, norm and final weights have the same
-// bits at every pipeline width, under every schedule, over every link, and after
-// a pause and resume at another width. Replicas add in another order, so they
-// are held to a tolerance.
+// bits at every pipeline width, under every schedule, over every link, and
+// after a pause and resume at another width. Replicas add in another order, so
+// they are held to a tolerance.
 
 #include <unistd.h>
 
@@ -62,8 +62,8 @@ class BitIdentityTest : public testing::Test {
         {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
     absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
     EXPECT_TRUE(plan.ok()) << plan.status();
-    plan->checkpoint_directory = fmt::format(
-        "{}/{}-d{}", root_, spec.name, spec.parallelism.data);
+    plan->checkpoint_directory =
+        fmt::format("{}/{}-d{}", root_, spec.name, spec.parallelism.data);
     return *std::move(plan);
   }
 
@@ -123,8 +123,7 @@ TEST_F(BitIdentityTest, LinksGiveTheSameBits) {
 TEST_F(BitIdentityTest, ResumingAtAnotherWidthGivesTheSameBits) {
   const Outcome whole = Train(PlanOf(Spec(2, "1f1b", /*tied=*/true)));
   JobSpec spec = Spec(2, "gpipe", /*tied=*/true);
-  const Outcome first =
-      Train(PlanOf(spec), {.pause_after_step = kSteps / 2});
+  const Outcome first = Train(PlanOf(spec), {.pause_after_step = kSteps / 2});
   ASSERT_EQ(std::ssize(first.losses), kSteps / 2);
   spec.parallelism.pipeline = 4;
   Plan plan = PlanOf(spec);

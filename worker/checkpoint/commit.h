@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "proto/file/manifest.h"
 #include "proto/file/disk.h"
+#include "proto/file/manifest.h"
 #include "worker/checkpoint/shard_report.h"
 
 namespace penstock {

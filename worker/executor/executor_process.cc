@@ -22,6 +22,7 @@
 #include "proto/file/disk.h"
 #include "proto/internal/v1/executor.pb.h"
 #include "proto/plan_proto.h"
+#include "proto/worker_report_proto.h"
 #include "worker/executor/message_stream.h"
 #include "worker/executor/resident_memory.h"
 #include "worker/link/grpc_link.h"
@@ -36,16 +37,12 @@ using internal::v1::ToExecutor;
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
 constexpr absl::Duration kConnectMax = absl::Seconds(30);
 
-internal::v1::Progress ProgressToProto(const TrainerProgress& progress) {
-  internal::v1::Progress message;
-  message.set_step(progress.step);
-  message.set_action(progress.action);
-  message.set_checkpoint(progress.checkpoint);
-  message.set_checkpoint_step(progress.checkpoint_step);
+internal::v1::Progress ProgressOf(const Trainer& trainer) {
+  Progress progress = trainer.progress();
   const ResidentMemory memory = ReadResidentMemory();
-  message.set_resident_bytes(memory.bytes);
-  message.set_resident_bytes_peak(memory.peak_bytes);
-  return message;
+  progress.resident_bytes = memory.bytes;
+  progress.resident_bytes_peak = memory.peak_bytes;
+  return ProgressToProto(progress);
 }
 
 // One executor: the main thread trains, a second one listens to the worker, a
@@ -58,8 +55,7 @@ class Executor {
     const absl::Status status = Train();
     FromExecutor last;
     if (status.ok()) {
-      *last.mutable_finished()->mutable_progress() =
-          ProgressToProto(trainer_->progress());
+      *last.mutable_finished()->mutable_progress() = ProgressOf(*trainer_);
     } else {
       last.mutable_failed()->set_code(static_cast<int>(status.code()));
       last.mutable_failed()->set_message(std::string(status.message()));
@@ -144,14 +140,11 @@ class Executor {
             .on_log =
                 [this](std::string_view level, const std::string& text) {
                   FromExecutor message;
-                  v1::LogLine& line = *message.mutable_log();
-                  const absl::Time now = absl::Now();
-                  line.mutable_time()->set_seconds(absl::ToUnixSeconds(now));
-                  line.mutable_time()->set_nanos(
-                      static_cast<int>(absl::ToUnixNanos(now) % 1'000'000'000));
-                  line.set_source(source_);
-                  line.set_level(std::string(level));
-                  line.set_text(text);
+                  *message.mutable_log() =
+                      LogLineToProto({.time = absl::Now(),
+                                      .source = source_,
+                                      .level = std::string(level),
+                                      .text = text});
                   Tell(message);
                 }};
   }
@@ -178,7 +171,7 @@ class Executor {
     MutexLock lock(mutex_);
     while (!stopping_) {
       FromExecutor message;
-      *message.mutable_progress() = ProgressToProto(trainer_->progress());
+      *message.mutable_progress() = ProgressOf(*trainer_);
       Tell(message);
       changed_.WaitUntil(mutex_, SteadyNow() + kProgressInterval);
     }

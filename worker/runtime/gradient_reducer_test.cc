@@ -16,7 +16,8 @@ namespace {
 std::vector<float> RandomGradients(int64_t count, uint64_t seed) {
   Random random(seed);
   std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.Uniform() - 0.5);
+  for (float& value : values)
+    value = static_cast<float>(random.Uniform() - 0.5);
   return values;
 }
 

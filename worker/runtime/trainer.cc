@@ -337,10 +337,10 @@ absl::Status Trainer::FinishCheckpoints(int64_t step) {
   return absl::OkStatus();
 }
 
-TrainerProgress Trainer::progress() const {
+Progress Trainer::progress() const {
   const int index = action_index_;
   MutexLock lock(mutex_);
-  TrainerProgress progress = progress_;
+  Progress progress = progress_;
   if (index >= 0) {
     progress.action = ToString(plan_.ranks[assignment_.rank].program[index]);
   }

@@ -18,6 +18,7 @@
 #include "proto/file/disk.h"
 #include "proto/metrics.h"
 #include "proto/plan.h"
+#include "proto/worker_report.h"
 #include "worker/link/link.h"
 #include "worker/runtime/checkpointer.h"
 #include "worker/runtime/gradient_reducer.h"
@@ -27,14 +28,6 @@
 #include "worker/runtime/step_executor.h"
 
 namespace penstock {
-
-// Where a rank is, for people and for the coordinator's tracking.
-struct TrainerProgress {
-  int64_t step = 0;        // Updates made.
-  std::string action;      // Being executed or waited for; empty between steps.
-  std::string checkpoint;  // Newest that the leader has completed.
-  int64_t checkpoint_step = 0;
-};
 
 // Told by the trainer's thread; must return quickly.
 struct TrainerEvents {
@@ -71,7 +64,8 @@ class Trainer {
   // leader (replica 0, rank 0) heeds it.
   void Pause() { pause_ = true; }
 
-  TrainerProgress progress() const;
+  // Without the resident memory, which is the process's.
+  Progress progress() const;
 
   // Bytes of the arena: what the plan says the rank holds on its device.
   int64_t arena_bytes() const { return memory_.arena->bytes(); }
@@ -131,7 +125,7 @@ class Trainer {
   std::atomic<bool> pause_ = false;
   std::atomic<int> action_index_ = -1;
   mutable Mutex mutex_;
-  TrainerProgress progress_ ABSL_GUARDED_BY(mutex_);
+  Progress progress_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace penstock
