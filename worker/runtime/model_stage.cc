@@ -195,8 +195,8 @@ absl::Status ModelStage::BackwardWeight(const StagePass& pass) {
   return backend_.Synchronize();
 }
 
-double ModelStage::LossSum(const std::byte* saved) const {
-  if (!slice_.last()) return 0;
+absl::StatusOr<double> ModelStage::LossSum(const std::byte* saved) const {
+  if (!slice_.last()) return 0.0;
   // Layers take memory that passes may write; a loss is only read.
   return layers_.back()->LossSum(
       {.saved = const_cast<std::byte*>(saved) + units_.back().saved});

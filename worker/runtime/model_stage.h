@@ -44,7 +44,7 @@ class ModelStage final : public Stage {
   absl::Status Backward(const StagePass& pass) override;
   absl::Status BackwardInput(const StagePass& pass) override;
   absl::Status BackwardWeight(const StagePass& pass) override;
-  double LossSum(const std::byte* saved) const override;
+  absl::StatusOr<double> LossSum(const std::byte* saved) const override;
 
  private:
   struct UnitLayout {

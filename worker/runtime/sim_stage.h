@@ -22,7 +22,9 @@ class SimStage final : public Stage {
   absl::Status Backward(const StagePass& pass) override;
   absl::Status BackwardInput(const StagePass& pass) override;
   absl::Status BackwardWeight(const StagePass& pass) override;
-  double LossSum(const std::byte* /*saved*/) const override { return 0; }
+  absl::StatusOr<double> LossSum(const std::byte* /*saved*/) const override {
+    return 0.0;
+  }
 
  private:
   const SimModel model_;

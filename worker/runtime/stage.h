@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace penstock {
 
@@ -52,7 +53,7 @@ class Stage {
 
   // Sum of the token losses of the micro-batch whose forward pass was made last
   // with `saved`, in nats; 0 unless it is the last stage.
-  virtual double LossSum(const std::byte* saved) const = 0;
+  virtual absl::StatusOr<double> LossSum(const std::byte* saved) const = 0;
 };
 
 }  // namespace penstock

@@ -98,7 +98,7 @@ absl::Status StepExecutor::RunPass(int64_t step, const Action& action) {
   RETURN_IF_ERROR(Compute(action, local, pass));
   if (action.kind == ActionKind::kForward &&
       action.stage + 1 == std::ssize(plan_.stages)) {
-    losses_[microbatch] = local.stage->LossSum(pass.saved);
+    ASSIGN_OR_RETURN(losses_[microbatch], local.stage->LossSum(pass.saved));
   }
   if (action.kind == ActionKind::kBackward ||
       action.kind == ActionKind::kBackwardWeight) {

@@ -40,7 +40,9 @@ class RecordingStage final : public Stage {
     EXPECT_NE(pass.deferred, nullptr);
     return Record("W", pass, nullptr, nullptr);
   }
-  double LossSum(const std::byte*) const override { return 1.5; }
+  absl::StatusOr<double> LossSum(const std::byte*) const override {
+    return 1.5;
+  }
 
  private:
   absl::Status Record(const char* kind, const StagePass& pass,
