@@ -9,6 +9,7 @@
 #include "proto/file/disk.h"
 #include "worker/link/grpc_link.h"
 #include "worker/link/local_link.h"
+#include "worker/runtime/peers.h"
 
 namespace penstock {
 namespace {
@@ -20,13 +21,12 @@ absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeGrpcLinks(
   std::vector<std::unique_ptr<GrpcLink>> links;
   std::vector<std::string> addresses;
   for (int self = 0; self < peers; ++self) {
-    ASSIGN_OR_RETURN(
-        std::unique_ptr<GrpcLink> link,
-        GrpcLink::Start({.job = plan.spec.name,
-                         .epoch = 1,
-                         .self = self,
-                         .ranks = static_cast<int>(plan.ranks.size()),
-                         .listen_host = "127.0.0.1"}));
+    ASSIGN_OR_RETURN(std::unique_ptr<GrpcLink> link,
+                     GrpcLink::Start({.job = plan.spec.name,
+                                      .epoch = 1,
+                                      .self = self,
+                                      .peer_names = PeerNames(plan),
+                                      .listen_host = "127.0.0.1"}));
     addresses.push_back(link->address());
     links.push_back(std::move(link));
   }

@@ -26,6 +26,7 @@
 #include "worker/executor/message_stream.h"
 #include "worker/executor/resident_memory.h"
 #include "worker/link/grpc_link.h"
+#include "worker/runtime/peers.h"
 #include "worker/runtime/trainer.h"
 
 namespace penstock {
@@ -106,17 +107,15 @@ class Executor {
         const AllowedRoots roots,
         AllowedRoots::Create({prepare.roots().begin(), prepare.roots().end()}));
     ASSIGN_OR_RETURN(
-        link_,
-        GrpcLink::Start(
-            {.job = assignment.job,
-             .epoch = assignment.epoch,
-             .self = assignment.replica * static_cast<int>(plan.ranks.size()) +
-                     assignment.rank,
-             .ranks = static_cast<int>(plan.ranks.size()),
-             .listen_host = prepare.listen_host(),
-             .tls = {.certificate = prepare.tls_certificate(),
-                     .key = prepare.tls_key(),
-                     .authority = prepare.tls_authority()}}));
+        link_, GrpcLink::Start(
+                   {.job = assignment.job,
+                    .epoch = assignment.epoch,
+                    .self = PeerOf(plan, assignment.replica, assignment.rank),
+                    .peer_names = PeerNames(plan),
+                    .listen_host = prepare.listen_host(),
+                    .tls = {.certificate = prepare.tls_certificate(),
+                            .key = prepare.tls_key(),
+                            .authority = prepare.tls_authority()}}));
     source_ =
         fmt::format("replica {} rank {}", assignment.replica, assignment.rank);
     ASSIGN_OR_RETURN(trainer_, Trainer::Prepare(plan, assignment, roots,

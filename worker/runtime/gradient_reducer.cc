@@ -7,6 +7,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
 #include "worker/runtime/message_tag.h"
+#include "worker/runtime/peers.h"
 
 namespace penstock {
 namespace {
@@ -149,7 +150,7 @@ absl::Status GradientReducer::ReduceElsewhere(const Work& work, int64_t chunk,
 }
 
 int GradientReducer::PeerOf(int replica) const {
-  return replica * static_cast<int>(plan_.ranks.size()) + assignment_.rank;
+  return penstock::PeerOf(plan_, replica, assignment_.rank);
 }
 
 absl::Time GradientReducer::Deadline() const { return SteadyNow() + wait_max_; }

@@ -9,6 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
 #include "worker/runtime/message_tag.h"
+#include "worker/runtime/peers.h"
 
 namespace penstock {
 namespace {
@@ -73,8 +74,7 @@ absl::StatusOr<StepReport> Decode(std::span<const std::byte> bytes, int norms) {
 StepAgreement::StepAgreement(const Plan& plan, const Assignment& assignment,
                              std::vector<int> norm_counts, Link& link,
                              absl::Duration wait_max)
-    : self_(assignment.replica * static_cast<int>(plan.ranks.size()) +
-            assignment.rank),
+    : self_(PeerOf(plan, assignment.replica, assignment.rank)),
       peers_(static_cast<int>(plan.ranks.size() * plan.spec.parallelism.data)),
       norm_counts_(std::move(norm_counts)),
       link_(link),

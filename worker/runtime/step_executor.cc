@@ -9,6 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
 #include "worker/runtime/message_tag.h"
+#include "worker/runtime/peers.h"
 
 namespace penstock {
 
@@ -277,8 +278,7 @@ bool StepExecutor::IsLocal(int stage) const {
 }
 
 int StepExecutor::PeerOf(int stage) const {
-  return assignment_.replica * static_cast<int>(plan_.ranks.size()) +
-         plan_.stages[stage].rank;
+  return penstock::PeerOf(plan_, assignment_.replica, plan_.stages[stage].rank);
 }
 
 absl::Time StepExecutor::Deadline() const { return SteadyNow() + wait_max_; }

@@ -14,6 +14,7 @@
 #include "worker/model/gpt2_layers.h"
 #include "worker/runtime/message_tag.h"
 #include "worker/runtime/model_stage.h"
+#include "worker/runtime/peers.h"
 #include "worker/runtime/sim_stage.h"
 #include "worker/runtime/weights.h"
 
@@ -192,9 +193,7 @@ absl::Status Trainer::ReduceTied(int64_t step, int stage, Link& link) {
   if (reducer_ != nullptr) RETURN_IF_ERROR(reducer_->Wait());
   const TiedGradient& tied = memory_.tied.front();
   if (tied.other_rank >= 0) {
-    const int peer =
-        assignment_.replica * static_cast<int>(plan_.ranks.size()) +
-        tied.other_rank;
+    const int peer = PeerOf(plan_, assignment_.replica, tied.other_rank);
     const MessageKey key = MakeKey(step, MessageKind::kTiedGradient, 0, 0);
     const auto floats = [&](float* data) {
       return std::as_writable_bytes(
