@@ -14,7 +14,6 @@
 #include "fmt/format.h"
 #include "proto/base/file.h"
 #include "proto/base/status_macros.h"
-#include "proto/internal/v1/executor.pb.h"
 #include "proto/plan_proto.h"
 #include "worker/executor/executor_event.h"
 

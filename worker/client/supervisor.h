@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "proto/internal/v1/executor.pb.h"
 #include "proto/rpc/tls.h"
 #include "worker/agent/agent.h"
 #include "worker/executor/message_stream.h"

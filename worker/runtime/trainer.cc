@@ -236,7 +236,7 @@ absl::Status Trainer::Optimize(int64_t step) {
 
 absl::StatusOr<StepDecision> Trainer::Decide(
     int64_t step, const std::vector<StepReport>& reports) {
-  StepDecision decision{.stop = pause_ || step == plan_.spec.steps};
+  StepDecision decision;
   for (const StepReport& report : reports) {
     decision.loss += report.loss_sum;
     if (report.shard.has_value()) CollectShard(*report.shard);
@@ -254,10 +254,11 @@ absl::StatusOr<StepDecision> Trainer::Decide(
     decision.clip_factor =
         std::min(1.0, clip_norm / (decision.grad_norm + kClipEpsilon));
   }
+  PublishMetrics(step, decision, reports);
   const int64_t every = plan_.spec.checkpoint.every_steps;
+  decision.stop = pause_ || step == plan_.spec.steps;
   decision.checkpoint = Gpt2Of(plan_) != nullptr &&
                         (decision.stop || (every > 0 && step % every == 0));
-  PublishMetrics(step, decision, reports);
   return decision;
 }
 
