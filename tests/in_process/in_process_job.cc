@@ -96,7 +96,7 @@ class InProcessJob {
   TrainerEvents Events() {
     return {.on_metrics =
                 [this](const StepMetrics& metrics) {
-                  // The step's decision is still to be made: it will stop.
+                  // Whether this step is the last is decided right after.
                   if (metrics.step == options_.pause_after_step) {
                     trainers_[0]->Pause();
                   }

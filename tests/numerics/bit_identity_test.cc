@@ -15,8 +15,7 @@
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "proto/base/file.h"
-#include "proto/base/random.h"
-#include "proto/file/checkpoint.h"
+#include "proto/file/weight_hash.h"
 #include "tests/in_process/in_process_job.h"
 
 namespace penstock {
@@ -29,10 +28,9 @@ class BitIdentityTest : public testing::Test {
   BitIdentityTest() {
     root_ = testing::TempDir() + fmt::format("/bits-{}", ::getpid());
     std::filesystem::create_directories(root_);
-    Random random(1);
     std::string tokens;
     for (int i = 0; i < 4096; ++i) {
-      tokens.push_back(static_cast<char>(random.Below(61)));
+      tokens.push_back(static_cast<char>(i * i % 61));
       tokens.push_back('\0');
     }
     EXPECT_TRUE(WriteFileAtomically(root_ + "/tokens.bin", tokens).ok());
