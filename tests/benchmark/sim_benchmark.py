@@ -9,8 +9,12 @@ step as simulated. Needs dist/bin (deploy/build.sh).
 
 import argparse
 import statistics
+import sys
+import time
+from pathlib import Path
 
-from cluster import Cluster, machine
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from cluster import Cluster, machine  # noqa: E402
 
 STAGES = 8
 
@@ -23,7 +27,7 @@ def main():
     print(machine())
     with Cluster(workers=STAGES) as cluster:
         for schedule in arguments.schedule or ["1f1b", "gpipe"]:
-            metrics, job = cluster.train({
+            metrics, job = cluster.train(f"bench-{time.monotonic_ns()}", {
                 "model": {"sim": {"layers": STAGES, "forward_us": 10000,
                                   "input_gradient_us": 10000,
                                   "weight_gradient_us": 10000}},

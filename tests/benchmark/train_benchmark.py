@@ -12,8 +12,12 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
+import time
+from pathlib import Path
 
-from cluster import Cluster, machine
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from cluster import Cluster, machine  # noqa: E402
 
 MODEL = {"gpt2": {"layers": 8, "hidden": 256, "heads": 8,
                   "sequence_length": 256, "vocabulary": 256,
@@ -26,7 +30,7 @@ WARMUP = 2
 
 
 def ours(cluster, pipeline, steps):
-    metrics, job = cluster.train({
+    metrics, job = cluster.train(f"bench-{time.monotonic_ns()}", {
         "model": MODEL,
         "data": {"tokens": "text.bin", "dtype": "uint16"},
         "batch": {"micro_batch_size": 4, "micro_batches": 8},

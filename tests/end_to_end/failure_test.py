@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""kill -9 of each kind of process in the middle of a job."""
+
+import os
+import signal
+import subprocess
+import unittest
+
+from cluster import PROGRAMS
+from end_to_end import Cluster, main, prepare_text, spec
+
+STEPS = 400
+
+
+class FailureTest(unittest.TestCase):
+    def setUp(self):
+        self.cluster = Cluster(workers=3)
+        self.cluster.__enter__()
+        self.addCleanup(self.cluster.__exit__)
+        prepare_text(self.cluster)
+
+    def start_job(self, steps=STEPS):
+        self.cluster.submit("victim", spec(steps=steps,
+                                           checkpoint={"every_steps": 20}))
+        return self.cluster.wait("victim",
+                                 lambda j: int(j.get("step", 0)) >= 30)
+
+    def assert_ends_as_if_nothing_had_happened(self, steps=STEPS):
+        job = self.cluster.wait_for_end("victim")
+        self.assertEqual(job["state"], "JOB_STATE_SUCCEEDED", job["reason"])
+        _, whole = self.cluster.train("whole", spec(steps=steps))
+        hashes = [self.cluster.run_local("checkpoint", "hash", j["checkpoint"])
+                  for j in (job, whole)]
+        self.assertEqual(hashes[0], hashes[1])
+        steps_seen = [m["step"] for m in self.cluster.metrics("victim")]
+        self.assertEqual(steps_seen, list(range(1, steps + 1)))
+        return job
+
+    def test_a_killed_executor_is_replaced(self):
+        self.start_job()
+        worker = self.cluster.pids()["worker-0"]
+        children = subprocess.run(["pgrep", "-P", str(worker)],
+                                  capture_output=True, text=True).stdout.split()
+        if not children:
+            worker = self.cluster.pids()["worker-1"]
+            children = subprocess.run(
+                ["pgrep", "-P", str(worker)], capture_output=True,
+                text=True).stdout.split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        job = self.assert_ends_as_if_nothing_had_happened()
+        self.assertGreaterEqual(int(job["recoveries"]), 1)
+
+    def test_a_killed_worker_takes_its_executor_with_it_and_is_replaced(self):
+        job = self.start_job()
+        victim = job["ranks"][0]["worker"]
+        os.kill(self.cluster.pids()[victim], signal.SIGKILL)
+        job = self.assert_ends_as_if_nothing_had_happened()
+        self.assertGreaterEqual(int(job["recoveries"]), 1)
+
+    def test_training_goes_on_without_its_coordinator(self):
+        self.start_job(steps=1500)
+        address = (self.cluster.state / "coordinator" / "address").read_text()
+        os.kill(self.cluster.pids()["coordinator"], signal.SIGKILL)
+        coordinator = subprocess.Popen(
+            [str(PROGRAMS / "penstock-coordinator"), "--state-dir",
+             str(self.cluster.state / "coordinator"), "--listen",
+             address.strip(), "--root", str(self.cluster.path)],
+            stderr=subprocess.DEVNULL)
+        self.addCleanup(coordinator.wait, 30)
+        self.addCleanup(coordinator.terminate)
+        job = self.cluster.wait("victim", lambda j: j["state"] ==
+                                "JOB_STATE_RUNNING")
+        job = self.assert_ends_as_if_nothing_had_happened(steps=1500)
+        self.assertEqual(int(job.get("recoveries", 0)), 0)
+        self.assertEqual(int(job["epoch"]), 1)
+
+
+if __name__ == "__main__":
+    main()
