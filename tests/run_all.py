@@ -84,6 +84,33 @@ def count_events(events_path, tally):
             tally.fail(f"{label} {status}")
 
 
+# No target on the left may depend on one on the right, however far away.
+FORBIDDEN_PATHS = [
+    ("//coordinator/...", "//worker/..."),
+    ("//worker/...", "//coordinator/..."),
+    ("//kernels/...", "//coordinator/... + //worker/..."),
+    ("//proto/...", "//coordinator/... + //worker/... + //kernels/..."),
+    ("//coordinator/core/... + //coordinator/planner/..."
+     " + //coordinator/schedule/...", "//:grpc + //:spdlog + //:thread"),
+    ("//worker/agent/...", "//:grpc + //:spdlog + //:thread"),
+    ("//worker/runtime/... + //worker/model/... + //kernels/...", "//:grpc"),
+    ("//worker/model/...", "//worker/runtime/... + //worker/link/..."),
+]
+
+
+def run_layers(tally):
+    """DESIGN's layers, held by the dependency graph itself."""
+    for above, below in FORBIDDEN_PATHS:
+        done = subprocess.run(
+            ["bazel", "query", f"somepath({above}, {below})"],
+            capture_output=True, text=True)
+        if done.returncode == 0 and not done.stdout.strip():
+            tally.passed += 1
+            continue
+        tally.fail(f"a path from {above} to {below}")
+        print(done.stdout or done.stderr)
+
+
 def run_bazel(arguments, tally):
     if not any(a.startswith("//") for a in arguments):
         arguments = [*arguments, "//..."]
@@ -102,6 +129,7 @@ def main():
     tally = Tally()
     run_python("tests/tidy/tidy_test.py", tally)
     run_python("tests/tidy/tidy.py", tally)
+    run_layers(tally)
     run_bazel(sys.argv[1:], tally)
     for failure in tally.failures:
         print(f"FAILED: {failure}")
