@@ -95,7 +95,7 @@ grpc::Status FakeJobs::Watch(grpc::ServerContext* context,
   for (const v1::Job& change : changes) {
     if (change.revision() <= request->after_revision()) continue;
     writer->Write(change);
-    if (breaks_now) return {grpc::StatusCode::UNAVAILABLE, "stopping"};
+    if (breaks_now) return break_status;
   }
   if (IsFinal(changes.back().state())) return grpc::Status::OK;
   on_watch_idle();

@@ -77,6 +77,10 @@ absl::Status Follow(
     if (absl::Now() >= options.deadline) {
       return absl::DeadlineExceededError("the time given is over");
     }
+    // A coordinator that stops cancels its streams.
+    if (absl::IsCancelled(status)) {
+      status = absl::UnavailableError("the coordinator ended the stream");
+    }
     if (!absl::IsUnavailable(status) ||
         SteadyNow() - last_seen > options.patience) {
       return ExplainUnavailable(status, flags);

@@ -59,6 +59,13 @@ absl::Status Follow(
                                      grpc::ClientContext&, bool& received)>&
         attempt);
 
+// What a stream that should not have ended means, if its job is not `final`:
+// the coordinator stops.
+inline absl::Status EndsEarlyUnless(bool final, const absl::Status& status) {
+  if (!status.ok() || final) return status;
+  return absl::UnavailableError("the coordinator ended the stream");
+}
+
 // Gives every message of a stream to `on_message`, until it is false.
 template <typename Message>
 absl::Status ReadAll(grpc::ClientReader<Message>& reader,

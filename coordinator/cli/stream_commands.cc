@@ -30,7 +30,7 @@ using OptionsPtr = std::shared_ptr<Options>;
 FollowOptions LimitsOf(const Options& options, Cancellation& cancellation) {
   FollowOptions limits{.cancellation = &cancellation};
   if (!options.follow) {
-    limits.deadline = absl::Now() + absl::Seconds(60);
+    limits.deadline = absl::Now() + absl::Seconds(50);
     limits.patience = absl::Seconds(3);
   }
   return limits;
@@ -155,12 +155,13 @@ absl::StatusOr<int> RunWait(const Options& options, Context& context) {
       [&](const std::shared_ptr<grpc::Channel>& channel,
           grpc::ClientContext& call, bool& received) {
         const auto reader = v1::Jobs::NewStub(channel)->Watch(&call, request);
-        return ReadAll<v1::Job>(*reader, call, received,
-                                [&](const v1::Job& change) {
-                                  job = change;
-                                  request.set_after_revision(job.revision());
-                                  return !IsFinal(job.state());
-                                });
+        const absl::Status ended = ReadAll<v1::Job>(
+            *reader, call, received, [&](const v1::Job& change) {
+              job = change;
+              request.set_after_revision(job.revision());
+              return !IsFinal(job.state());
+            });
+        return EndsEarlyUnless(IsFinal(job.state()), ended);
       });
   if (absl::IsDeadlineExceeded(status)) {
     context.console.err << fmt::format(

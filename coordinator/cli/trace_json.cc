@@ -34,16 +34,16 @@ absl::StatusOr<Programs> ParsePrograms(const v1::Plan& plan) {
   return programs;
 }
 
-absl::StatusOr<std::vector<Slice>> SlicesOf(const v1::StepTrace& trace,
-                                            const Programs& programs,
-                                            int64_t start_us) {
-  if (trace.rank() < 0 || trace.rank() >= std::ssize(programs) ||
-      trace.begin_us_size() != std::ssize(programs[trace.rank()]) ||
-      trace.end_us_size() != trace.begin_us_size()) {
-    return absl::InternalError(
-        fmt::format("the trace of step {} rank {} does not match the plan",
-                    trace.step(), trace.rank()));
-  }
+// Whether the trace is of this plan; an earlier one had other programs.
+bool Matches(const v1::StepTrace& trace, const Programs& programs) {
+  return trace.rank() >= 0 && trace.rank() < std::ssize(programs) &&
+         trace.begin_us_size() == std::ssize(programs[trace.rank()]) &&
+         trace.end_us_size() == trace.begin_us_size();
+}
+
+// Of a trace that matches.
+std::vector<Slice> SlicesOf(const v1::StepTrace& trace,
+                            const Programs& programs, int64_t start_us) {
   std::vector<Slice> slices;
   for (int i = 0; i < trace.begin_us_size(); ++i) {
     slices.push_back({programs[trace.rank()][i], start_us + trace.begin_us(i),
@@ -68,9 +68,11 @@ struct StepSpan {
 
 using StepKey = std::pair<int64_t, int>;  // Step, replica.
 
-std::map<StepKey, StepSpan> SpansOf(const v1::GetTraceResponse& trace) {
+std::map<StepKey, StepSpan> SpansOf(const v1::GetTraceResponse& trace,
+                                    const Programs& programs) {
   std::map<StepKey, StepSpan> spans;
   for (const v1::StepTrace& rank : trace.traces()) {
+    if (!Matches(rank, programs)) continue;
     StepSpan& span = spans[{rank.step(), rank.replica()}];
     span.begin_us = std::min(span.begin_us, rank.start_us());
     span.last_begin_us = std::max(span.last_begin_us, rank.start_us());
@@ -181,32 +183,30 @@ class Writer {
 }  // namespace
 
 absl::StatusOr<std::string> TraceJson(const v1::GetTraceResponse& trace) {
-  if (trace.traces().empty()) {
-    return absl::FailedPreconditionError(
-        "there are no traces yet; try again when the job has made a step");
-  }
   ASSIGN_OR_RETURN(const Programs programs, ParsePrograms(trace.job().plan()));
-  const std::map<StepKey, StepSpan> spans = SpansOf(trace);
+  const std::map<StepKey, StepSpan> spans = SpansOf(trace, programs);
+  if (spans.empty()) {
+    return absl::FailedPreconditionError(
+        "there is no trace yet; try again when the job has made a step");
+  }
   int64_t origin_us = std::numeric_limits<int64_t>::max();
   for (const auto& [key, span] : spans) {
     origin_us = std::min(origin_us, span.begin_us);
   }
   Writer writer(trace.job());
   for (const v1::StepTrace& rank : trace.traces()) {
+    if (!Matches(rank, programs)) continue;
     const StepSpan& span = spans.at({rank.step(), rank.replica()});
     const int64_t start_us =
         (span.IsComparable() ? rank.start_us() : span.begin_us) - origin_us;
-    ASSIGN_OR_RETURN(std::vector<Slice> slices,
-                     SlicesOf(rank, programs, start_us));
     writer.Add(rank.replica(), rank.rank(), rank.step(), "measured",
-               std::move(slices));
+               SlicesOf(rank, programs, start_us));
   }
   for (const auto& [key, span] : spans) {
     for (const v1::StepTrace& rank : trace.planned()) {
-      ASSIGN_OR_RETURN(std::vector<Slice> slices,
-                       SlicesOf(rank, programs, span.begin_us - origin_us));
+      if (!Matches(rank, programs)) continue;
       writer.Add(key.second, rank.rank(), key.first, "planned",
-                 std::move(slices));
+                 SlicesOf(rank, programs, span.begin_us - origin_us));
     }
   }
   return writer.ToString();

@@ -19,9 +19,11 @@ namespace penstock {
 // machines have clocks of their own; a replica whose ranks began further apart
 // than its step is long is drawn as if they had begun together.
 //
+// Traces that are not of the plan in force are left out.
+//
 // Errors:
-//   FailedPrecondition: there are no traces yet.
-//   Internal: the traces do not match the job's plan.
+//   FailedPrecondition: there is no trace yet.
+//   InvalidArgument: a program of the plan cannot be read.
 absl::StatusOr<std::string> TraceJson(const v1::GetTraceResponse& trace);
 
 }  // namespace penstock

@@ -47,6 +47,8 @@ class Watcher {
   void SetConnected(bool connected);
   void AddLine(std::string line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // The job is final, or cannot be watched.
+  bool HasEnded() const;
   // True while there is something to wait for.
   bool GoesOn() const;
   void Print();
@@ -122,13 +124,14 @@ void Watcher::WatchState() {
       [&](const std::shared_ptr<grpc::Channel>& channel,
           grpc::ClientContext& call, bool& received) {
         const auto reader = v1::Jobs::NewStub(channel)->Watch(&call, request);
-        return ReadAll<v1::Job>(*reader, call, received,
-                                [&](const v1::Job& job) {
-                                  request.set_after_revision(job.revision());
-                                  SetConnected(true);
-                                  TakeJob(job);
-                                  return !IsFinal(job.state());
-                                });
+        const absl::Status ended =
+            ReadAll<v1::Job>(*reader, call, received, [&](const v1::Job& job) {
+              request.set_after_revision(job.revision());
+              SetConnected(true);
+              TakeJob(job);
+              return !IsFinal(job.state());
+            });
+        return EndsEarlyUnless(HasEnded(), ended);
       });
   MutexLock lock(mutex_);
   state_done_ = true;
@@ -155,13 +158,14 @@ void Watcher::WatchMetrics() {
                    grpc::ClientContext& call, bool& received) {
                  const auto reader =
                      v1::Jobs::NewStub(channel)->WatchMetrics(&call, request);
-                 return ReadAll<v1::StepMetrics>(
+                 const absl::Status ended = ReadAll<v1::StepMetrics>(
                      *reader, call, received,
                      [&](const v1::StepMetrics& metrics) {
                        request.set_after_step(metrics.step());
                        TakeMetrics(metrics);
                        return true;
                      });
+                 return EndsEarlyUnless(HasEnded(), ended);
                });
   MutexLock lock(mutex_);
   metrics_done_ = true;
@@ -189,6 +193,11 @@ void Watcher::WatchTraces() {
     }
     ending_.Remove(&call);
   }
+}
+
+bool Watcher::HasEnded() const {
+  MutexLock lock(mutex_);
+  return state_done_ || IsFinal(state_.job.state());
 }
 
 bool Watcher::GoesOn() const {

@@ -73,14 +73,24 @@ TEST_F(WatchCommandTest, RedrawsOneBlockOnATerminal) {
   EXPECT_TRUE(Has(result.out, "\x1b[J"));
 }
 
+// Killed, stopped with its streams cancelled, or stopped in good order.
 TEST_F(WatchCommandTest, GoesOnWithTheLastRevisionAfterABreak) {
-  coordinator_.jobs.breaks = 1;
-  const CliResult result = Watch(false);
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(coordinator_.jobs.watched_revisions(),
-            (std::vector<uint64_t>{0, 1}));
-  EXPECT_TRUE(Has(result.out, "no answer from the coordinator; trying again"));
-  EXPECT_TRUE(Has(result.out, "the coordinator is back\n"));
+  int breaks = 0;
+  for (const grpc::Status& status :
+       {grpc::Status(grpc::StatusCode::UNAVAILABLE, ""),
+        grpc::Status::CANCELLED, grpc::Status::OK}) {
+    SCOPED_TRACE(status.error_code());
+    coordinator_.jobs.breaks = 1;
+    coordinator_.jobs.break_status = status;
+    const CliResult result = Watch(false);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    const std::vector<uint64_t> watched = coordinator_.jobs.watched_revisions();
+    ASSERT_EQ(std::ssize(watched), 2 * ++breaks);
+    EXPECT_EQ(watched.back(), 1u);
+    EXPECT_TRUE(
+        Has(result.out, "no answer from the coordinator; trying again"));
+    EXPECT_TRUE(Has(result.out, "the coordinator is back\n"));
+  }
 }
 
 TEST_F(WatchCommandTest, CtrlCLeavesTheJobRunningAndSaysHowToReturn) {
