@@ -11,7 +11,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "proto/file/disk.h"
 #include "proto/file/safetensors.h"
 #include "proto/gpt2.h"
 
@@ -55,16 +54,6 @@ class HuggingFaceModel {
   std::vector<SafetensorsFile> files_;
   std::map<std::string, std::span<const std::byte>, std::less<>> weights_;
 };
-
-// Writes the weights of the checkpoint `path` as a Hugging Face directory that
-// transformers loads with GPT2LMHeadModel.from_pretrained. `directory` is
-// created; after a crash it is there completely or not at all.
-//
-// Errors: those of VerifyCheckpoint, and
-//   AlreadyExists: `directory` exists.
-//   ResourceExhausted: the disk is full; nothing is left behind.
-absl::Status ExportHuggingFace(const std::string& checkpoint,
-                               const std::string& directory, Disk& disk);
 
 }  // namespace penstock
 

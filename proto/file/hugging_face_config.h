@@ -1,0 +1,23 @@
+#ifndef PROTO_FILE_HUGGING_FACE_CONFIG_H_
+#define PROTO_FILE_HUGGING_FACE_CONFIG_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "proto/gpt2.h"
+
+namespace penstock {
+
+// The content of a config.json, as transformers' GPT2Config has it, and the
+// architecture it describes. Pure.
+//
+// Errors: as ReadHuggingFaceConfig (proto/file/hugging_face.h), but they name
+// no file.
+absl::StatusOr<Gpt2Config> HuggingFaceConfigFromJson(std::string_view text);
+
+std::string HuggingFaceConfigToJson(const Gpt2Config& config);
+
+}  // namespace penstock
+
+#endif  // PROTO_FILE_HUGGING_FACE_CONFIG_H_

@@ -1,0 +1,131 @@
+#include "worker/checkpoint/weight_source.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "fmt/format.h"
+#include "proto/base/status_macros.h"
+#include "proto/file/checkpoint_reader.h"
+#include "proto/file/hugging_face.h"
+
+namespace penstock {
+namespace {
+
+absl::Status CheckSize(const Parameter& parameter, size_t bytes,
+                       std::span<float> out) {
+  if (bytes == out.size_bytes()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("tensor {} has {} bytes, the buffer for it {}",
+                  parameter.name, bytes, out.size_bytes()));
+}
+
+class CheckpointSource : public WeightSource {
+ public:
+  explicit CheckpointSource(CheckpointReader reader)
+      : reader_(std::move(reader)) {}
+
+  const Gpt2Config& model() const override { return reader_.manifest().model; }
+  bool has_moments() const override { return true; }
+
+  absl::Status ReadWeight(const Parameter& parameter,
+                          std::span<float> out) override {
+    return Copy(parameter.name, parameter, out);
+  }
+
+  absl::Status ReadMoments(const Parameter& parameter, std::span<float> exp_avg,
+                           std::span<float> exp_avg_sq) override {
+    RETURN_IF_ERROR(Copy(ExpAvgName(parameter.name), parameter, exp_avg));
+    return Copy(ExpAvgSqName(parameter.name), parameter, exp_avg_sq);
+  }
+
+ private:
+  absl::Status Copy(const std::string& name, const Parameter& parameter,
+                    std::span<float> out) {
+    ASSIGN_OR_RETURN(const std::span<const float> values,
+                     reader_.Read(name, parameter.shape));
+    RETURN_IF_ERROR(CheckSize(parameter, values.size_bytes(), out));
+    std::copy(values.begin(), values.end(), out.begin());
+    return absl::OkStatus();
+  }
+
+  CheckpointReader reader_;
+};
+
+class HuggingFaceSource : public WeightSource {
+ public:
+  HuggingFaceSource(std::string directory, HuggingFaceModel model)
+      : directory_(std::move(directory)), model_(std::move(model)) {}
+
+  const Gpt2Config& model() const override { return model_.config(); }
+  bool has_moments() const override { return false; }
+
+  absl::Status ReadWeight(const Parameter& parameter,
+                          std::span<float> out) override {
+    const std::span<const std::byte> bytes = model_.Find(parameter.name);
+    if (bytes.empty()) {
+      return absl::NotFoundError(
+          fmt::format("{}: tensor {} is missing", directory_, parameter.name));
+    }
+    RETURN_IF_ERROR(CheckSize(parameter, bytes.size(), out));
+    std::memcpy(out.data(), bytes.data(), bytes.size());
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadMoments(const Parameter&, std::span<float>,
+                           std::span<float>) override {
+    return absl::FailedPreconditionError(
+        fmt::format("{} has no optimizer state", directory_));
+  }
+
+ private:
+  std::string directory_;
+  HuggingFaceModel model_;
+};
+
+// The first field in which the two differ.
+absl::Status CheckSameModel(const Gpt2Config& found, const Gpt2Config& expected,
+                            std::string_view path) {
+  struct Field {
+    const char* name;
+    int64_t found;
+    int64_t expected;
+  };
+  for (const Field& field :
+       {Field{"layers", found.layers, expected.layers},
+        Field{"hidden", found.hidden, expected.hidden},
+        Field{"heads", found.heads, expected.heads},
+        Field{"sequence_length", found.sequence_length,
+              expected.sequence_length},
+        Field{"vocabulary", found.vocabulary, expected.vocabulary},
+        Field{"tied_embeddings", found.tied_embeddings,
+              expected.tied_embeddings}}) {
+    if (field.found == field.expected) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("{} is of another model: its {} is {}, the job's {}", path,
+                    field.name, field.found, field.expected));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<WeightSource>> OpenCheckpointSource(
+    const std::string& path, const Gpt2Config& model) {
+  ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::Open(path));
+  RETURN_IF_ERROR(CheckSameModel(reader.manifest().model, model, path));
+  return std::unique_ptr<WeightSource>(
+      std::make_unique<CheckpointSource>(std::move(reader)));
+}
+
+absl::StatusOr<std::unique_ptr<WeightSource>> OpenHuggingFaceSource(
+    const std::string& directory, const Gpt2Config& model) {
+  ASSIGN_OR_RETURN(HuggingFaceModel opened, HuggingFaceModel::Open(directory));
+  RETURN_IF_ERROR(CheckSameModel(opened.config(), model, directory));
+  return std::unique_ptr<WeightSource>(
+      std::make_unique<HuggingFaceSource>(directory, std::move(opened)));
+}
+
+}  // namespace penstock
