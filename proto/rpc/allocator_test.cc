@@ -23,6 +23,9 @@ int64_t FaultsOfALargeMessage() {
 }
 
 TEST(AllocatorTest, FaultsTheMemoryOfLargeMessagesInOnce) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers have an allocator of their own";
+#endif
   TuneAllocatorForTransport();
   FaultsOfALargeMessage();
   // Untuned it is one fault for each of the 4096 pages, every time.

@@ -24,10 +24,8 @@ grpc::Status ToGrpc(const absl::Status& status) {
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {
-  if (status.ok()) return absl::OkStatus();
-  int code = status.error_code();
-  if (code < 0 || code > kCodeMax) code = grpc::StatusCode::UNKNOWN;
-  return absl::Status(static_cast<absl::StatusCode>(code),
+  // gRPC itself turns codes that it does not know into UNKNOWN.
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
                       status.error_message());
 }
 

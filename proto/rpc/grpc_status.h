@@ -6,8 +6,8 @@
 
 namespace penstock {
 
-// The two have the same codes; code and message survive a round trip. A code
-// that neither knows (a newer peer's) becomes Unknown.
+// The two have the same codes; code and message survive a round trip. What is
+// no code at all becomes UNKNOWN.
 grpc::Status ToGrpc(const absl::Status& status);
 absl::Status FromGrpc(const grpc::Status& status);
 
