@@ -10,7 +10,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention.cc"
 #include "hwy/foreach_target.h"
 // Highway's order: its headers after foreach_target.h.
-#include "hwy/contrib/math/math-inl.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/cpu/product-inl.h"
 #include "kernels/cpu/vector-inl.h"
@@ -68,23 +68,66 @@ namespace penstock::cpu::HWY_NAMESPACE {
 void Pack(HeadSize size, RowMajor<const float> from, float* to) {
   const size_t width = Padded(size.head_dim);
   for (size_t t = 0; t < size.sequence; ++t) {
-    std::copy_n(from.data + t * from.stride, size.head_dim, to + t * width);
-    std::fill(to + t * width + size.head_dim, to + (t + 1) * width, 0.0f);
+    Copy(from.data + t * from.stride, size.head_dim, to + t * width);
+    Fill0(width - size.head_dim, to + t * width + size.head_dim);
   }
+}
+
+// to [4, 4] = from's transpose.
+HWY_INLINE void Transpose4(RowMajor<const float> from, RowMajor<float> to) {
+#if HWY_TARGET == HWY_SCALAR
+  for (size_t i = 0; i < 16; ++i) {
+    to.data[i / 4 * to.stride + i % 4] = from.data[i % 4 * from.stride + i / 4];
+  }
+#else
+  const hn::FixedTag<float, 4> d;
+  const hn::RepartitionToWide<decltype(d)> pairs;
+  const auto r0 = hn::LoadU(d, from.data);
+  const auto r1 = hn::LoadU(d, from.data + from.stride);
+  const auto r2 = hn::LoadU(d, from.data + 2 * from.stride);
+  const auto r3 = hn::LoadU(d, from.data + 3 * from.stride);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+  const auto store = [=](auto row, size_t i) HWY_ATTR {
+    hn::StoreU(hn::BitCast(d, row), d, to.data + i * to.stride);
+  };
+  store(hn::InterleaveLower(pairs, low01, low23), 0);
+  store(hn::InterleaveUpper(pairs, low01, low23), 1);
+  store(hn::InterleaveLower(pairs, high01, high23), 2);
+  store(hn::InterleaveUpper(pairs, high01, high23), 3);
+#endif
 }
 
 // to [head_dim, Padded(sequence)] = from's transpose, zeros beyond.
 void PackTransposed(HeadSize size, RowMajor<const float> from, float* to) {
   const size_t width = Padded(size.sequence);
-  // A line of `to` at a time; the lines of `from` stay in the cache meanwhile.
-  for (size_t t = 0; t < width; t += kLanesMax) {
-    const size_t tokens = std::min(kLanesMax, size.sequence - t);
-    for (size_t c = 0; c < size.head_dim; ++c) {
-      float* const line = to + c * width + t;
-      for (size_t i = 0; i < tokens; ++i) {
-        line[i] = from.data[(t + i) * from.stride + c];
-      }
-      std::fill(line + tokens, line + kLanesMax, 0.0f);
+  const size_t whole_tokens = size.sequence / 4 * 4;
+  const size_t whole_dims = size.head_dim / 4 * 4;
+  for (size_t t = 0; t < whole_tokens; t += 4) {
+    for (size_t c = 0; c < whole_dims; c += 4) {
+      Transpose4({from.data + t * from.stride + c, from.stride},
+                 {to + c * width + t, width});
+    }
+  }
+  for (size_t c = 0; c < size.head_dim; ++c) {
+    for (size_t t = c < whole_dims ? whole_tokens : 0; t < size.sequence; ++t) {
+      to[c * width + t] = from.data[t * from.stride + c];
+    }
+    Fill0(width - size.sequence, to + c * width + size.sequence);
+  }
+}
+
+// Has rows [begin, end) of a head fetched, from `column` on, while others are
+// computed with. Rows are far apart, so the hardware does not see them coming.
+template <typename T>
+HWY_INLINE void PrefetchRows(HeadSize size, size_t begin, size_t end,
+                             size_t column, RowMajor<T> head) {
+  constexpr size_t kLine = 64 / sizeof(float);
+  for (size_t t = begin; t < end; ++t) {
+    for (size_t c = 0; c < size.head_dim; c += kLine) {
+      hwy::Prefetch(head.data + t * head.stride + column + c);
     }
   }
 }
@@ -95,31 +138,32 @@ struct RowState {
   float sum;  // Of exp(scale * (score - max)).
 };
 
-// scores[0..count) become exp(scale * (score - max)), scores up to `end` 0.
-// Updates `state` and returns the factor for what was summed before.
-HWY_INLINE float SoftmaxRow(float scale, size_t count, size_t end,
-                            float* scores, RowState& state) {
+// The largest of scores[0..count) and `max`.
+HWY_INLINE float MaxOfRow(float max, size_t count, const float* scores) {
   const Floats d;
-  Vector maxima = hn::Set(d, state.max);
+  Vector maxima = hn::Set(d, max);
   ForEachVector(count, [&](auto access, size_t i) HWY_ATTR {
     // What a part lacks must not count as a score of 0.
-    const Vector score = access.Load(scores + i);
-    maxima = hn::Max(maxima, access.Or(score, maxima));
+    maxima = hn::Max(maxima, access.Or(access.Load(scores + i), maxima));
   });
-  const float max = hn::GetLane(hn::MaxOfLanes(d, maxima));
-  const Vector new_max = hn::Set(d, max);
-  const Vector scales = hn::Set(d, scale);
-  Vector sum = hn::Zero(d);
+  return hn::GetLane(hn::MaxOfLanes(d, maxima));
+}
+
+// scores[0..count) become exp(scale * (score - max)), scores up to `end` 0;
+// returns the sum.
+HWY_INLINE float ExponentialsOfRow(float scale, float max, size_t count,
+                                   size_t end, float* scores) {
+  const Vector maxima = hn::Set(Floats(), max);
+  const Vector scales = hn::Set(Floats(), scale);
+  Vector sum = hn::Zero(Floats());
   ForEachVector(count, [&](auto access, size_t i) HWY_ATTR {
     const Vector power = access.Zeroed(
-        hn::Exp(d, hn::Mul(hn::Sub(access.Load(scores + i), new_max), scales)));
+        Exp(hn::Mul(hn::Sub(access.Load(scores + i), maxima), scales)));
     sum = hn::Add(sum, power);
     access.Store(power, scores + i);
   });
-  std::fill(scores + count, scores + end, 0.0f);
-  const float correction = std::exp(scale * (state.max - max));
-  state = {max, state.sum * correction + Sum(sum)};
-  return correction;
+  Fill0(end - count, scores + count);
+  return Sum(sum);
 }
 
 HWY_INLINE void ScaleRow(float factor, size_t count, float* row) {
@@ -148,26 +192,43 @@ void AttendHead(HeadSize size, RowMajor<const float> q, RowMajor<const float> k,
     const size_t rows = q_end - q_begin;
     RowState state[kQueryBlock];
     std::fill_n(state, rows, RowState{-INFINITY, 0});
-    std::fill_n(sums, rows * width, 0.0f);
+    // The next head's columns follow this one's.
+    PrefetchRows(size, q_begin, q_end, size.head_dim, k);
+    PrefetchRows(size, q_begin, q_end, size.head_dim, v);
+    PrefetchRows(size, q_begin, q_end, size.head_dim, q);
+    PrefetchRows(size, q_begin, q_end, 0, out);
+    Fill0(rows * width, sums);
     for (size_t k_begin = 0; k_begin < q_end; k_begin += kKeyBlock) {
       const size_t cols = std::min(kKeyBlock, q_end - k_begin);
       Product<false>(
           rows, Padded(cols), size.head_dim,
           {q.data + q_begin * q.stride, static_cast<ptrdiff_t>(q.stride), 1},
           {keys + k_begin, key_stride}, {scores, kKeyBlock});
+      const auto visible = [=](size_t r) {
+        return std::min(cols, q_begin + r + 1 - k_begin);
+      };
+      // All maxima first: rows then depend on nothing and overlap.
+      float max[kQueryBlock];
       for (size_t r = 0; r < rows; ++r) {
-        const size_t visible = std::min(cols, q_begin + r + 1 - k_begin);
-        const float correction =
-            SoftmaxRow(scale, visible, cols, scores + r * kKeyBlock, state[r]);
-        if (k_begin > 0) ScaleRow(correction, width, sums + r * width);
+        max[r] = MaxOfRow(state[r].max, visible(r), scores + r * kKeyBlock);
+      }
+      for (size_t r = 0; r < rows; ++r) {
+        const float sum = ExponentialsOfRow(scale, max[r], visible(r), cols,
+                                            scores + r * kKeyBlock);
+        if (k_begin > 0) {
+          const float correction = std::exp(scale * (state[r].max - max[r]));
+          ScaleRow(correction, width, sums + r * width);
+          state[r].sum *= correction;
+        }
+        state[r] = {max[r], state[r].sum + sum};
       }
       Product<true>(rows, width, cols, {scores, kKeyBlock, 1},
                     {values + k_begin * width, width}, {sums, width});
     }
     for (size_t r = 0; r < rows; ++r) {
       ScaleRow(1 / state[r].sum, width, sums + r * width);
-      std::copy_n(sums + r * width, size.head_dim,
-                  out.data + (q_begin + r) * out.stride);
+      Copy(sums + r * width, size.head_dim,
+           out.data + (q_begin + r) * out.stride);
       lse[q_begin + r] = scale * state[r].max + std::log(state[r].sum);
     }
   }
@@ -204,21 +265,20 @@ HWY_INLINE void SoftmaxBackwardRow(float scale, float lse, float delta,
   const Vector lses = hn::Set(d, lse);
   const Vector deltas = hn::Set(d, delta);
   ForEachVector(count, [=](auto access, size_t i) HWY_ATTR {
-    const Vector p =
-        hn::Exp(d, hn::MulSub(access.Load(scores + i), scales, lses));
+    const Vector p = Exp(hn::MulSub(access.Load(scores + i), scales, lses));
     const Vector ds =
         hn::Mul(hn::Mul(p, scales), hn::Sub(access.Load(dp + i), deltas));
     access.Store(p, scores + i);
     access.Store(ds, dp + i);
   });
-  std::fill(scores + count, scores + end, 0.0f);
-  std::fill(dp + count, dp + end, 0.0f);
+  Fill0(end - count, scores + count);
+  Fill0(end - count, dp + count);
 }
 
 void Unpack(HeadSize size, const float* from, RowMajor<float> to) {
   const size_t width = Padded(size.head_dim);
   for (size_t t = 0; t < size.sequence; ++t) {
-    std::copy_n(from + t * width, size.head_dim, to.data + t * to.stride);
+    Copy(from + t * width, size.head_dim, to.data + t * to.stride);
   }
 }
 
@@ -246,8 +306,8 @@ void AttendHeadBackward(HeadSize size, const HeadGradients& head,
   Pack(size, head.q, queries);
   Pack(size, head.k, keys);
   Pack(size, head.dout, douts);
-  std::fill_n(dk, size.sequence * width, 0.0f);
-  std::fill_n(dv, size.sequence * width, 0.0f);
+  Fill0(size.sequence * width, dk);
+  Fill0(size.sequence * width, dv);
 
   const ptrdiff_t row = static_cast<ptrdiff_t>(width);
   for (size_t q_begin = 0; q_begin < size.sequence; q_begin += kQueryBlock) {
@@ -255,7 +315,14 @@ void AttendHeadBackward(HeadSize size, const HeadGradients& head,
     const size_t rows = q_end - q_begin;
     float* const block_queries = queries + q_begin * width;
     float* const block_douts = douts + q_begin * width;
-    std::fill_n(dq, rows * width, 0.0f);
+    Fill0(rows * width, dq);
+    // The next head's columns follow this one's.
+    for (const auto& next : {head.q, head.k, head.v, head.out, head.dout}) {
+      PrefetchRows(size, q_begin, q_end, size.head_dim, next);
+    }
+    for (const auto& result : {head.dq, head.dk, head.dv}) {
+      PrefetchRows(size, q_begin, q_end, 0, result);
+    }
     float delta[kQueryBlock];
     for (size_t r = 0; r < rows; ++r) {
       delta[r] =

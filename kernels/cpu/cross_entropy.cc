@@ -8,7 +8,6 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/cross_entropy.cc"
 #include "hwy/foreach_target.h"
 // Highway's order: its headers after foreach_target.h.
-#include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "kernels/cpu/vector-inl.h"
 
@@ -32,7 +31,7 @@ float CrossEntropyRow(float* logits, size_t count, size_t label, float scale) {
   const Vector maxima = hn::Set(d, max);
   Vector sum = hn::Zero(d);
   ForEachVector(count, [&](auto access, size_t i) HWY_ATTR {
-    const Vector power = hn::Exp(d, hn::Sub(access.Load(logits + i), maxima));
+    const Vector power = Exp(hn::Sub(access.Load(logits + i), maxima));
     access.Store(power, logits + i);
     sum = hn::Add(sum, access.Zeroed(power));
   });

@@ -6,7 +6,6 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/gelu.cc"
 #include "hwy/foreach_target.h"
 // Highway's order: its headers after foreach_target.h.
-#include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "kernels/cpu/vector-inl.h"
 
@@ -24,8 +23,7 @@ HWY_INLINE Vector Gate(Vector x, Vector x_squared) {
   const Vector minus_two_u =
       hn::Mul(hn::Neg(x),
               hn::MulAdd(x_squared, hn::Set(d, kCubic), hn::Set(d, kLinear)));
-  const Vector exponential =
-      hn::Exp(d, hn::Min(minus_two_u, hn::Set(d, 88.0f)));
+  const Vector exponential = Exp(hn::Min(minus_two_u, hn::Set(d, 88.0f)));
   const Vector one = hn::Set(d, 1.0f);
   return hn::Div(one, hn::Add(one, exponential));
 }
