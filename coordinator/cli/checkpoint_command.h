@@ -1,17 +1,14 @@
 #ifndef COORDINATOR_CLI_CHECKPOINT_COMMAND_H_
 #define COORDINATOR_CLI_CHECKPOINT_COMMAND_H_
 
-#include <functional>
-
 #include "CLI/CLI.hpp"
-#include "absl/status/status.h"
+#include "coordinator/cli/command.h"
 
 namespace penstock {
 
-// Adds "checkpoint list|verify|hash|export" to `app`. Parsing one of them sets
-// `*run`, which must outlive the parse, to what does it and prints to stdout;
-// the files are local, no coordinator is asked.
-void AddCheckpointCommands(CLI::App& app, std::function<absl::Status()>* run);
+// Adds `checkpoint list|verify|hash|export` to `app`. They read and write local
+// files; no coordinator is asked. `context` must outlive `app`.
+void AddCheckpointCommands(CLI::App& app, Context& context);
 
 }  // namespace penstock
 

@@ -4,8 +4,10 @@
 #include <ostream>
 
 #include "CLI/CLI.hpp"
+#include "coordinator/cli/checkpoint_command.h"
 #include "coordinator/cli/cluster_commands.h"
 #include "coordinator/cli/completion_command.h"
+#include "coordinator/cli/data_command.h"
 #include "coordinator/cli/doctor_command.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/job_commands.h"
@@ -36,6 +38,8 @@ void AddCommands(CLI::App& app, Context& context) {
   AddStreamCommands(job, context);
   AddTraceCommand(job, context);
   AddWorkerCommands(app, context);
+  AddCheckpointCommands(app, context);
+  AddDataCommands(app, context);
   AddClusterCommands(app, context);
   AddDoctorCommand(app, context);
   AddCompletionCommand(app, context);
