@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,11 @@ namespace penstock {
 struct LinkFactory {
   std::string name;
   std::function<std::vector<std::unique_ptr<Link>>(int peers)> make;
+
+  // For gtest's messages.
+  friend void PrintTo(const LinkFactory& factory, std::ostream* out) {
+    *out << factory.name;
+  }
 };
 
 // What every implementation of Link promises. A link's test instantiates it.
