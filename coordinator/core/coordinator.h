@@ -179,6 +179,8 @@ class Coordinator {
   absl::Status NoSuchJob(const std::string& name) const;
 
   // synchronize.cc: what devices say and are told.
+  // Devices that report an assignment of a job that holds them not, after a
+  // restart: their executors may take long to die.
   void NoteStrangers(const WorkerReport& report);
   Assignment AssignmentOf(const Job& job, int index) const;
   // What the device of a rank reports, if it is about the epoch in force.

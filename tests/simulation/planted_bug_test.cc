@@ -1,11 +1,15 @@
 // Linked once with each bug of planted/: the simulation has to find it.
+#include <cstdio>
+
 #include "gtest/gtest.h"
 #include "tests/simulation/simulation.h"
 
 namespace penstock {
 namespace {
 
-constexpr uint64_t kSeeds = 500;  // As simulation_test.
+// The rarest is found by about one seed of a hundred; the odds that all of
+// these miss it are below 1e-12, whatever other change shuffles the draws.
+constexpr uint64_t kSeeds = 3000;
 
 TEST(PlantedBugTest, IsFound) {
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {

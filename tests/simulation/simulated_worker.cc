@@ -40,8 +40,12 @@ void SimulatedWorker::Crash() {
 
 void SimulatedWorker::OnInstruction(Incarnation incarnation,
                                     const WorkerInstruction& instruction) {
-  if (agent_ == nullptr || incarnation != incarnation_ || is_cut_off()) return;
-  agent_->OnInstruction(instruction, world_.events.now());
+  const absl::Time now = world_.events.now();
+  if (agent_ == nullptr || incarnation != incarnation_ ||
+      now < no_answers_until_) {
+    return;
+  }
+  agent_->OnInstruction(instruction, now);
   Pump();
 }
 
@@ -90,7 +94,7 @@ void SimulatedWorker::Pump() {
     agent_->Tick(now);
     if (agent_->next_report_time() <= now) {
       const WorkerReport report = agent_->MakeReport(now);
-      if (!is_cut_off()) send_report_(report);
+      if (reports_pass()) send_report_(report);
     }
     Pump();
   });

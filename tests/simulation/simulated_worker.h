@@ -27,12 +27,14 @@ class SimulatedWorker {
   void Start();
   // Ends the process and its executors, without a word.
   void Crash();
-  // Messages from and to it are lost until then.
-  void CutOff(absl::Duration duration) {
-    cut_until_ = world_.events.now() + duration;
+  // The messages from it, to it, or both are lost for so long.
+  void CutOff(absl::Duration duration, bool reports, bool answers) {
+    const absl::Time until = world_.events.now() + duration;
+    if (reports) no_reports_until_ = until;
+    if (answers) no_answers_until_ = until;
   }
+  bool reports_pass() const { return world_.events.now() >= no_reports_until_; }
   bool is_up() const { return agent_ != nullptr; }
-  bool is_cut_off() const { return world_.events.now() < cut_until_; }
 
   void OnInstruction(Incarnation incarnation,
                      const WorkerInstruction& instruction);
@@ -52,7 +54,8 @@ class SimulatedWorker {
   std::unique_ptr<Agent> agent_;  // Null while the process is down.
   std::map<int, int> executors_;  // Device -> number of its process.
   uint64_t timer_ = 0;            // The newest; older ones do nothing.
-  absl::Time cut_until_ = absl::InfinitePast();
+  absl::Time no_reports_until_ = absl::InfinitePast();
+  absl::Time no_answers_until_ = absl::InfinitePast();
 };
 
 }  // namespace penstock

@@ -12,13 +12,15 @@ constexpr absl::Duration kFaultyTime = absl::Seconds(100);
 // Every job could be restarted from its start some times, one after the other.
 constexpr absl::Duration kPatience = absl::Seconds(600);
 
+constexpr int kEventsAtOneInstantMax = 10000;
+
 }  // namespace
 
 Simulation::Simulation(uint64_t seed, bool tracing)
     : world_(seed), fleet_(world_), coordinator_(world_, fleet_) {
   world_.tracing = tracing;
   DrawFaults();
-  const int workers = 2 + static_cast<int>(world_.random.Below(4));
+  const int workers = 2 + static_cast<int>(world_.random.Below(6));
   if (world_.Chance(0.3)) gone_ = 0;
   for (int i = 0; i < workers; ++i) {
     const int devices = 1 + static_cast<int>(world_.random.Below(2));
@@ -28,7 +30,7 @@ Simulation::Simulation(uint64_t seed, bool tracing)
         [this, i](const WorkerReport& report) {
           const int life = coordinator_.life();
           world_.Send([this, i, life, report] {
-            if (workers_[i]->is_cut_off()) return;
+            if (!workers_[i]->reports_pass()) return;
             coordinator_.OnReport(
                 life, report,
                 [this, i, incarnation = report.incarnation](
@@ -60,30 +62,36 @@ void Simulation::DrawFaults() {
   };
   if (world_.Chance(0.7)) faults.loss = 0.4 * world_.random.Uniform();
   if (world_.Chance(0.5)) faults.duplication = 0.3 * world_.random.Uniform();
-  if (world_.Chance(0.5)) faults.delay_max = world_.Draw(absl::Seconds(8));
-  if (world_.Chance(0.5)) faults.slow = 0.4 * world_.random.Uniform();
-  faults.partition_mean = mean(absl::Seconds(10), absl::Seconds(60));
+  if (world_.Chance(0.4)) faults.delay_max = world_.Draw(absl::Seconds(8));
+  if (world_.Chance(0.7)) faults.slow = 0.5 * world_.random.Uniform();
+  faults.partition_mean = mean(absl::Seconds(5), absl::Seconds(40));
   faults.worker_crash_mean = mean(absl::Seconds(15), absl::Seconds(120));
   faults.coordinator_crash_mean = mean(absl::Seconds(5), absl::Seconds(60));
   faults.executor_crash_mean = mean(absl::Seconds(5), absl::Seconds(60));
   if (world_.Chance(0.5)) faults.start_max = world_.Draw(absl::Seconds(15));
-  if (world_.Chance(0.3)) faults.start_failure = 0.3 * world_.random.Uniform();
+  if (world_.Chance(0.5)) faults.start_failure = 0.4 * world_.random.Uniform();
   if (world_.Chance(0.2)) faults.lasting = 0.2;
   if (world_.Chance(0.5)) faults.flush_max = world_.Draw(absl::Seconds(1));
 }
 
 ParallelismSpec Simulation::DrawParallelism() {
+  // Mostly several ranks, for one may fail while the order of another is still
+  // on its way; and with room to spare, for the next epoch to begin elsewhere.
+  const auto draw = [this](int64_t least, int64_t most) {
+    return least + static_cast<int64_t>(world_.random.Below(
+                       std::max<int64_t>(most - least, 0) + 1));
+  };
+  const int devices = world_.Chance(0.2) ? devices_ : (2 * devices_ + 2) / 3;
   ParallelismSpec parallelism;
   parallelism.pipeline =
-      1 + static_cast<int64_t>(world_.random.Below(std::min(devices_, 3)));
+      draw(std::min(devices, world_.Chance(0.8) ? 2 : 1), std::min(devices, 3));
   parallelism.data =
-      1 + static_cast<int64_t>(world_.random.Below(
-              std::min<int64_t>(2, devices_ / parallelism.pipeline)));
+      draw(1, std::min<int64_t>(2, devices / parallelism.pipeline));
   return parallelism;
 }
 
 void Simulation::DrawJobs() {
-  const int count = 1 + static_cast<int>(world_.random.Below(4));
+  const int count = 1 + static_cast<int>(world_.random.Below(3));
   for (int i = 0; i < count; ++i) {
     const std::string name = fmt::format("job{}", i);
     Job& job = jobs_[name];
@@ -129,7 +137,10 @@ void Simulation::SchedulePartition(int worker) {
   if (delay == absl::InfiniteDuration()) return;
   world_.events.After(delay, [this, worker] {
     if (!faulty_) return;
-    workers_[worker]->CutOff(world_.Draw(absl::Seconds(30)));
+    const uint64_t direction = world_.random.Below(3);
+    workers_[worker]->CutOff(world_.Draw(absl::Seconds(30)),
+                             /*reports=*/direction != 1,
+                             /*answers=*/direction != 2);
     SchedulePartition(worker);
   });
 }
@@ -140,11 +151,11 @@ void Simulation::StopFaults() {
   world_.faults = {};
   coordinator_.Start();
   for (int i = 0; i < static_cast<int>(workers_.size()); ++i) {
-    workers_[i]->CutOff(absl::ZeroDuration());
+    workers_[i]->CutOff(absl::ZeroDuration(), true, true);
     if (i != gone_) {
       workers_[i]->Start();
     } else if (workers_[i]->is_up()) {
-      workers_[i]->CutOff(absl::InfiniteDuration());
+      workers_[i]->CutOff(absl::InfiniteDuration(), true, true);
     }
   }
   ResumePaused();
@@ -259,9 +270,15 @@ bool Simulation::AllFinal() const {
 }
 
 void Simulation::RunUntil(absl::Time end, bool stop_when_final) {
+  int at_one_instant = 0;
   while (world_.events.now() < end && world_.violation.empty()) {
     if (stop_when_final && AllFinal()) return;
+    const absl::Time before = world_.events.now();
     world_.events.RunNext();
+    at_one_instant = world_.events.now() == before ? at_one_instant + 1 : 0;
+    if (at_one_instant > kEventsAtOneInstantMax) {
+      world_.Violate("somebody does something again and again at once");
+    }
   }
 }
 
@@ -277,7 +294,7 @@ std::string Simulation::Run() {
   for (auto& [name, job] : jobs_) {
     world_.events.After(world_.Draw(absl::Seconds(30)),
                         [this, &job = job] { Submit(job); });
-    for (uint64_t calls = world_.random.Below(6); calls > 0; --calls) {
+    for (uint64_t calls = world_.random.Below(16); calls > 0; --calls) {
       world_.events.After(world_.Draw(kFaultyTime), [this, &job = job] {
         if (job.submitted) Meddle(job);
       });

@@ -3,6 +3,8 @@
 //
 //   bazel test //tests/simulation:simulation_test --test_output=all
 //       --test_env=PENSTOCK_SIMULATION_SEED=<seed>
+//
+// PENSTOCK_SIMULATION_SEEDS=<count> runs so many instead, from 0.
 #include "tests/simulation/simulation.h"
 
 #include <cstdlib>
@@ -12,7 +14,10 @@
 namespace penstock {
 namespace {
 
-constexpr uint64_t kSeeds = 500;
+uint64_t Seeds() {
+  const char* seeds = std::getenv("PENSTOCK_SIMULATION_SEEDS");
+  return seeds == nullptr ? 500 : std::strtoull(seeds, nullptr, 10);
+}
 
 TEST(SimulationTest, IsSafeUnderFaultsAndEndsAllJobsAfter) {
   if (const char* seed = std::getenv("PENSTOCK_SIMULATION_SEED")) {
@@ -20,7 +25,7 @@ TEST(SimulationTest, IsSafeUnderFaultsAndEndsAllJobsAfter) {
     return;
   }
   int failures = 0;
-  for (uint64_t seed = 0; seed < kSeeds && failures < 5; ++seed) {
+  for (uint64_t seed = 0; seed < Seeds() && failures < 5; ++seed) {
     const std::string verdict = Simulation(seed).Run();
     EXPECT_EQ(verdict, "") << "seed " << seed;
     failures += verdict.empty() ? 0 : 1;

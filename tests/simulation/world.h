@@ -18,7 +18,7 @@ struct Faults {
   double duplication = 0;                            // Of a message.
   absl::Duration delay_max = absl::Milliseconds(2);  // Of a message.
   double slow = 0;  // Of a message: takes up to slow_max instead.
-  absl::Duration slow_max = absl::Seconds(9);
+  absl::Duration slow_max = absl::Seconds(12);
   absl::Duration partition_mean = absl::InfiniteDuration();
   absl::Duration worker_crash_mean = absl::InfiniteDuration();
   absl::Duration coordinator_crash_mean = absl::InfiniteDuration();
