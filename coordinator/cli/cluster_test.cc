@@ -102,10 +102,10 @@ TEST_F(ClusterTest, RefusesToStartTwice) {
 }
 
 TEST_F(ClusterTest, AFailedStartStopsTheRestAndShowsTheLog) {
-  // Waits for the coordinator's pid to be written down, so that it can be
-  // looked for after it was stopped.
+  // Writes down what runs, so that it can be looked for after it was stopped.
   AddProgram("penstock-worker",
-             "#!/bin/sh\ncp \"$2/../cluster.json\" \"$2/../seen.json\"\n"
+             "#!/bin/sh\ncase \"$2\" in */worker-0) ;; *) exec sleep 600;; "
+             "esac\ncp \"$2/../cluster.json\" \"$2/../seen.json\"\n"
              "echo cannot listen: the port is taken >&2\nexit 3\n");
   // The fake coordinator would take two for registered at once.
   const CliResult result = Up("3");
