@@ -1,0 +1,74 @@
+#include "coordinator/planner/cost_model.h"
+
+#include "proto/gpt2.h"
+
+namespace penstock {
+namespace {
+
+// Of a device's rate in large matrix products, what a whole transformer block
+// reaches: its norms, GELU and softmax do little arithmetic per byte.
+constexpr double kKernelShare = 0.8;
+
+// Memory bandwidth of one core of a server, bytes per second.
+constexpr double kMemoryBandwidth = 8e9;
+
+// AdamW reads weight, gradient and both moments and writes all but the
+// gradient: seven floats for each weight.
+constexpr double kOptimizerTraffic = 7;
+
+}  // namespace
+
+std::vector<UnitTimes> TimesOfUnits(const JobSpec& spec) {
+  std::vector<UnitTimes> times;
+  if (const auto* sim = std::get_if<SimModel>(&spec.model.architecture)) {
+    times.assign(
+        sim->layers,
+        {.forward = static_cast<double>(sim->forward_us) / 1e6,
+         .input_gradient = static_cast<double>(sim->input_gradient_us) / 1e6,
+         .weight_gradient =
+             static_cast<double>(sim->weight_gradient_us) / 1e6});
+    return times;
+  }
+  const auto& config = std::get<Gpt2Config>(spec.model.architecture);
+  for (int64_t unit = 0; unit < UnitCount(config); ++unit) {
+    const UnitCost cost = CostOfUnit(config, unit, TokensPerMicroBatch(spec));
+    times.push_back({.forward = cost.forward_flops,
+                     .input_gradient = cost.input_gradient_flops,
+                     .weight_gradient = cost.weight_gradient_flops});
+  }
+  return times;
+}
+
+double SpeedOf(const JobSpec& spec, const DeviceShape& device) {
+  if (std::holds_alternative<SimModel>(spec.model.architecture)) return 1;
+  return device.flops_per_second * kKernelShare;
+}
+
+int64_t BoundaryBytes(const JobSpec& spec) {
+  if (const auto* sim = std::get_if<SimModel>(&spec.model.architecture)) {
+    return sim->boundary_bytes;
+  }
+  const auto& config = std::get<Gpt2Config>(spec.model.architecture);
+  return TokensPerMicroBatch(spec) * config.hidden *
+         static_cast<int64_t>(sizeof(float));
+}
+
+double TransferTime(const LinkShape& link, int64_t bytes) {
+  return absl::ToDoubleSeconds(link.latency) +
+         static_cast<double>(bytes) / link.bytes_per_second;
+}
+
+double ReduceTime(const LinkShape& link, int64_t bytes, int64_t replicas) {
+  if (replicas <= 1) return 0;
+  const double others = static_cast<double>(replicas - 1);
+  return 2 * others *
+         (absl::ToDoubleSeconds(link.latency) +
+          static_cast<double>(bytes) / static_cast<double>(replicas) /
+              link.bytes_per_second);
+}
+
+double OptimizerTime(int64_t bytes) {
+  return static_cast<double>(bytes) * kOptimizerTraffic / kMemoryBandwidth;
+}
+
+}  // namespace penstock

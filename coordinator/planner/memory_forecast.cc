@@ -1,0 +1,103 @@
+#include "coordinator/planner/memory_forecast.h"
+
+#include <algorithm>
+
+#include "coordinator/planner/cost_model.h"
+#include "fmt/format.h"
+#include "proto/gpt2.h"
+
+namespace penstock {
+namespace {
+
+constexpr int64_t kBytesMax = int64_t{1} << 59;
+constexpr int64_t kProcessBytes = int64_t{48} << 20;
+constexpr int64_t kFloatBytes = 4;
+
+// Of numbers that are not negative.
+int64_t Product(int64_t a, int64_t b) {
+  int64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product)) return kBytesMax;
+  return std::min(product, kBytesMax);
+}
+
+int64_t Sum(int64_t a, int64_t b) { return std::min(a + b, kBytesMax); }
+
+UnitMemory MemoryOfUnit(const Gpt2Config& config, int64_t unit,
+                        int64_t tokens) {
+  const UnitCost cost = CostOfUnit(config, unit, tokens);
+  UnitMemory memory{.saved = cost.saved_bytes,
+                    .deferred = cost.deferred_bytes,
+                    .scratch = cost.scratch_bytes};
+  for (const Parameter& parameter : UnitParameters(config, unit)) {
+    memory.weights += parameter.count() * kFloatBytes;
+  }
+  return memory;
+}
+
+}  // namespace
+
+ModelMemory MemoryOfModel(const JobSpec& spec) {
+  ModelMemory memory{.boundary = BoundaryBytes(spec)};
+  const auto* config = std::get_if<Gpt2Config>(&spec.model.architecture);
+  if (config == nullptr) {
+    memory.units.resize(UnitCount(spec.model));
+    return memory;
+  }
+  const int64_t tokens = TokensPerMicroBatch(spec);
+  for (int64_t unit = 0; unit < UnitCount(*config); ++unit) {
+    // All blocks are alike; asking for each would cost thousands of names.
+    memory.units.push_back(unit > 1 && unit <= config->layers
+                               ? memory.units[1]
+                               : MemoryOfUnit(*config, unit, tokens));
+  }
+  if (config->tied_embeddings) {
+    memory.tied = config->vocabulary * config->hidden * kFloatBytes;
+  }
+  return memory;
+}
+
+void StageMemory::Add(int64_t unit) {
+  const UnitMemory& memory = model_->units[unit];
+  ++units_;
+  weights_ = Sum(weights_, memory.weights);
+  saved_ = Sum(saved_, memory.saved);
+  deferred_sum_ = Sum(deferred_sum_, memory.deferred);
+  deferred_max_ = std::max(deferred_max_, memory.deferred);
+  scratch_max_ = std::max(scratch_max_, memory.scratch);
+  has_first_ = has_first_ || unit == 0;
+  has_last_ =
+      has_last_ || unit + 1 == static_cast<int64_t>(model_->units.size());
+}
+
+MemoryForecast StageMemory::Forecast(const StageBuffers& buffers) const {
+  const int64_t weights =
+      weights_ - (has_first_ && has_last_ ? model_->tied : 0);
+  const int64_t tensors = int64_t{buffers.inputs} + buffers.outputs +
+                          buffers.output_gradients + buffers.input_gradients;
+  const int64_t deferred = buffers.deferred > 0
+                               ? Product(buffers.deferred, deferred_sum_)
+                               : deferred_max_;
+  return {.weights = weights,
+          .gradients = weights_,
+          .optimizer = Product(2, weights),
+          .activations = Product(
+              buffers.activations,
+              Sum(saved_,
+                  Product(std::max<int64_t>(units_ - 1, 0), model_->boundary))),
+          .buffers = Product(tensors, model_->boundary),
+          .workspace =
+              Sum(Sum(scratch_max_, deferred), Product(2, model_->boundary)),
+          .checkpoint = Product(3, weights),
+          .process = kProcessBytes};
+}
+
+std::string BytesText(int64_t bytes) {
+  const double value = static_cast<double>(bytes);
+  if (bytes >= int64_t{1} << 30) {
+    return fmt::format("{:.1f} GiB", value / (1 << 30));
+  }
+  if (bytes >= 1 << 20) return fmt::format("{:.1f} MiB", value / (1 << 20));
+  return fmt::format("{} bytes", bytes);
+}
+
+}  // namespace penstock

@@ -1,0 +1,75 @@
+#ifndef COORDINATOR_PLANNER_MEMORY_FORECAST_H_
+#define COORDINATOR_PLANNER_MEMORY_FORECAST_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/job_spec.h"
+#include "proto/plan.h"
+
+namespace penstock {
+
+// Of one unit of a model, in bytes; activations per micro-batch.
+struct UnitMemory {
+  int64_t weights = 0;  // As many for gradients, twice for AdamW's moments.
+  int64_t saved = 0;    // From here on as in UnitCost.
+  int64_t deferred = 0;
+  int64_t scratch = 0;
+};
+
+// What the units of a job's model need.
+struct ModelMemory {
+  std::vector<UnitMemory> units;
+  int64_t boundary = 0;  // Of a tensor between two units.
+  // Of the weight that the first and the last unit share; 0 when untied. Each
+  // of the two counts it among its weights.
+  int64_t tied = 0;
+};
+
+// Requires a valid `spec` with its architecture known.
+ModelMemory MemoryOfModel(const JobSpec& spec);
+
+// The bytes of one stage, unit by unit. All arithmetic saturates at 2^59, so
+// that a forecast's total cannot overflow.
+//
+//   weights      of its units; a tied weight on one rank once
+//   gradients    of its units; a tied weight's both, until they are added up
+//   optimizer    2 x weights
+//   activations  micro-batches in flight x (what its units save + one tensor
+//                between each two of them)
+//   buffers      the stage's inputs, outputs and their gradients, as counted
+//   workspace    the largest scratch + the largest deferred set (with split
+//                backward: every unit's, as often as counted) + two gradients
+//                that take turns between units
+//   checkpoint   3 x weights: weights and moments are copied, and the copy is
+//                written while training goes on
+//   process      48 MiB, measured
+class StageMemory {
+ public:
+  // `model` must outlive this.
+  explicit StageMemory(const ModelMemory& model) : model_(&model) {}
+
+  // Adds a unit next to those added before, at either end.
+  void Add(int64_t unit);
+
+  MemoryForecast Forecast(const StageBuffers& buffers) const;
+
+ private:
+  const ModelMemory* model_;
+  int64_t units_ = 0;
+  int64_t weights_ = 0;
+  int64_t saved_ = 0;
+  int64_t deferred_sum_ = 0;
+  int64_t deferred_max_ = 0;
+  int64_t scratch_max_ = 0;
+  bool has_first_ = false;
+  bool has_last_ = false;
+};
+
+// "1.5 GiB", for messages.
+std::string BytesText(int64_t bytes);
+
+}  // namespace penstock
+
+#endif  // COORDINATOR_PLANNER_MEMORY_FORECAST_H_

@@ -1,0 +1,121 @@
+#include "coordinator/planner/memory_forecast.h"
+
+#include <algorithm>
+
+#include "gtest/gtest.h"
+#include "proto/gpt2.h"
+
+namespace penstock {
+namespace {
+
+constexpr int64_t kProcess = int64_t{48} << 20;
+
+Gpt2Config SmallConfig(bool tied) {
+  return {.layers = 2,
+          .hidden = 16,
+          .heads = 2,
+          .sequence_length = 8,
+          .vocabulary = 32,
+          .tied_embeddings = tied};
+}
+
+JobSpec Job(const Gpt2Config& config) {
+  return {.model = {.architecture = config},
+          .batch = {.micro_batch_size = 3, .micro_batches = 4}};
+}
+
+MemoryForecast Forecast(const JobSpec& spec, int64_t begin, int64_t end,
+                        const StageBuffers& buffers) {
+  const ModelMemory model = MemoryOfModel(spec);
+  StageMemory stage(model);
+  for (int64_t unit = begin; unit < end; ++unit) stage.Add(unit);
+  return stage.Forecast(buffers);
+}
+
+int64_t WeightBytes(const Gpt2Config& config, int64_t unit) {
+  int64_t bytes = 0;
+  for (const Parameter& p : UnitParameters(config, unit))
+    bytes += p.count() * 4;
+  return bytes;
+}
+
+TEST(MemoryForecastTest, AddsUpWhatTheUnitsSay) {
+  const Gpt2Config config = SmallConfig(false);
+  const int64_t tokens = 3 * 8;
+  const int64_t boundary = tokens * 16 * 4;
+  const UnitCost block = CostOfUnit(config, 1, tokens);
+  const UnitCost head = CostOfUnit(config, 3, tokens);
+  const MemoryForecast memory = Forecast(Job(config), 1, 4,
+                                         {.activations = 3,
+                                          .inputs = 4,
+                                          .outputs = 0,
+                                          .output_gradients = 0,
+                                          .input_gradients = 2});
+  const int64_t weights = 2 * WeightBytes(config, 1) + WeightBytes(config, 3);
+  EXPECT_EQ(memory.weights, weights);
+  EXPECT_EQ(memory.gradients, weights);
+  EXPECT_EQ(memory.optimizer, 2 * weights);
+  EXPECT_EQ(memory.activations,
+            3 * (2 * block.saved_bytes + head.saved_bytes + 2 * boundary));
+  EXPECT_EQ(memory.buffers, 6 * boundary);
+  EXPECT_EQ(memory.workspace,
+            std::max(block.scratch_bytes, head.scratch_bytes) +
+                block.deferred_bytes + 2 * boundary);
+  EXPECT_EQ(memory.checkpoint, 3 * weights);
+  EXPECT_EQ(memory.process, kProcess);
+}
+
+TEST(MemoryForecastTest, SplitBackwardDefersEveryUnit) {
+  const Gpt2Config config = SmallConfig(false);
+  const MemoryForecast whole = Forecast(Job(config), 1, 3, {.activations = 1});
+  const MemoryForecast split =
+      Forecast(Job(config), 1, 3, {.activations = 1, .deferred = 2});
+  EXPECT_EQ(split.workspace - whole.workspace,
+            3 * CostOfUnit(config, 1, 24).deferred_bytes);
+}
+
+TEST(MemoryForecastTest, ATiedWeightIsHeldOnceButHasTwoGradients) {
+  const Gpt2Config config = SmallConfig(true);
+  const int64_t tied = 32 * 16 * 4;
+  int64_t weights = 0;
+  for (int64_t unit = 0; unit < 4; ++unit) weights += WeightBytes(config, unit);
+  const MemoryForecast one = Forecast(Job(config), 0, 4, {.activations = 1});
+  EXPECT_EQ(one.weights, weights - tied);
+  EXPECT_EQ(one.gradients, weights);
+  EXPECT_EQ(one.optimizer, 2 * (weights - tied));
+  // On two ranks each has the tensor.
+  EXPECT_EQ(Forecast(Job(config), 0, 2, {}).weights +
+                Forecast(Job(config), 2, 4, {}).weights,
+            weights);
+}
+
+TEST(MemoryForecastTest, ASimModelNeedsOnlyBuffers) {
+  const JobSpec spec{
+      .model = {.architecture = SimModel{.layers = 4, .boundary_bytes = 1000}}};
+  const MemoryForecast memory =
+      Forecast(spec, 0, 2, {.activations = 2, .outputs = 3});
+  EXPECT_EQ(memory.total(), kProcess + 2 * 1000 + 3 * 1000 + 2 * 1000);
+}
+
+TEST(MemoryForecastTest, SaturatesInsteadOfOverflowing) {
+  JobSpec spec = Job({.layers = 4096,
+                      .hidden = 65536,
+                      .heads = 1024,
+                      .sequence_length = 1 << 20,
+                      .vocabulary = 1 << 20});
+  spec.batch.micro_batch_size = 16;
+  const MemoryForecast memory =
+      Forecast(spec, 0, 4098, {.activations = 65536, .inputs = 65536});
+  EXPECT_GT(memory.activations, int64_t{1} << 58);
+  EXPECT_LE(memory.activations, int64_t{1} << 59);
+  EXPECT_GT(memory.total(), memory.activations);
+}
+
+TEST(MemoryForecastTest, BytesAreReadable) {
+  EXPECT_EQ(BytesText(1000), "1000 bytes");
+  EXPECT_EQ(BytesText(3 << 19), "1.5 MiB");
+  EXPECT_EQ(BytesText(int64_t{5} << 30), "5.0 GiB");
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,202 @@
+#include "coordinator/planner/planner.h"
+
+#include <algorithm>
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace penstock {
+namespace {
+
+constexpr int64_t kGibibyte = int64_t{1} << 30;
+
+JobSpec SimJob(int64_t layers, int64_t pipeline) {
+  return {.name = "sim",
+          .model = {.architecture = SimModel{.layers = layers,
+                                             .forward_us = 10000,
+                                             .input_gradient_us = 10000,
+                                             .weight_gradient_us = 10000}},
+          .batch = {.micro_batches = 32},
+          .parallelism = {.pipeline = pipeline},
+          .steps = 1};
+}
+
+JobSpec Gpt2Job(int64_t pipeline) {
+  return {.name = "small",
+          .model = {.architecture = Gpt2Config{.layers = 8,
+                                               .hidden = 256,
+                                               .heads = 8,
+                                               .sequence_length = 256,
+                                               .vocabulary = 256,
+                                               .tied_embeddings = false}},
+          .data = {.tokens = "t.bin"},
+          .batch = {.micro_batch_size = 4, .micro_batches = 8},
+          .parallelism = {.pipeline = pipeline},
+          .steps = 1};
+}
+
+std::vector<DeviceShape> Devices(int64_t count, int64_t memory_bytes) {
+  return std::vector<DeviceShape>(
+      count, {.memory_bytes = memory_bytes, .flops_per_second = 1e11});
+}
+
+constexpr LinkShape kNoDelay{.latency = absl::ZeroDuration(),
+                             .bytes_per_second = 1e300};
+
+TEST(PlannerTest, TwelveEqualLayersOnFourRanks) {
+  const auto plan = MakePlan(SimJob(12, 4), Devices(4, kGibibyte), kNoDelay);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->stages.size(), 4);
+  for (int rank = 0; rank < 4; ++rank) {
+    EXPECT_EQ(plan->stages[rank].rank, rank);
+    EXPECT_EQ(plan->stages[rank].unit_begin, 3 * rank);
+    EXPECT_EQ(plan->stages[rank].unit_end, 3 * rank + 3);
+    EXPECT_EQ(plan->stages[rank].forward, absl::Milliseconds(30));
+    EXPECT_EQ(plan->ranks[rank].buffers.at(0).activations, 4 - rank);
+  }
+}
+
+TEST(PlannerTest, PredictsStepAndBubbleOfEvenStages) {
+  // 8 stages, 32 micro-batches of 30 ms each.
+  const auto plan = MakePlan(SimJob(8, 8), Devices(8, kGibibyte), kNoDelay);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_NEAR(absl::ToDoubleSeconds(plan->step_time), 39 * 0.03, 1e-9);
+  EXPECT_NEAR(plan->bubble_fraction, 7.0 / 39, 1e-9);
+}
+
+TEST(PlannerTest, ProgramsAreCompleteForEverySchedule) {
+  for (const char* schedule : {"naive", "gpipe", "1f1b"}) {
+    for (int64_t data = 1; data <= 2; ++data) {
+      JobSpec spec = Gpt2Job(3);
+      std::get<Gpt2Config>(spec.model.architecture).tied_embeddings = true;
+      spec.parallelism.schedule = schedule;
+      spec.parallelism.data = data;
+      const auto plan = MakePlan(spec, Devices(3 * data, kGibibyte));
+      ASSERT_TRUE(plan.ok()) << plan.status();
+      const std::string last = ToString(plan->ranks[2].program);
+      EXPECT_EQ(last.find("2REDUCE_GRAD") != std::string::npos, data > 1);
+      EXPECT_TRUE(last.ends_with("2REDUCE_TIED OPTIMIZER")) << last;
+      EXPECT_EQ(ToString(plan->ranks[1].program).find("TIED"),
+                std::string::npos);
+    }
+  }
+}
+
+TEST(PlannerTest, TheHeadCountsForTheCut) {
+  // The head of a large vocabulary outweighs several blocks.
+  JobSpec spec = Gpt2Job(2);
+  std::get<Gpt2Config>(spec.model.architecture).vocabulary = 32768;
+  const auto plan = MakePlan(spec, Devices(2, 8 * kGibibyte));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->stages[0].unit_end, 9);  // All blocks before the head.
+  // One of 256 does not.
+  const auto even = MakePlan(Gpt2Job(2), Devices(2, 8 * kGibibyte));
+  ASSERT_TRUE(even.ok()) << even.status();
+  EXPECT_EQ(even->stages[0].unit_end, 5);
+}
+
+TEST(PlannerTest, RanksArePlannedForTheLeastOfTheirReplicas) {
+  JobSpec spec = Gpt2Job(2);
+  spec.parallelism.data = 2;
+  std::vector<DeviceShape> devices = Devices(4, kGibibyte);
+  devices[2].flops_per_second = 5e10;  // Rank 0 of replica 1.
+  const auto plan = MakePlan(spec, devices);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_LT(plan->stages[0].unit_end, 5);
+}
+
+TEST(PlannerTest, LessMemoryMovesTheCut) {
+  const auto free = MakePlan(Gpt2Job(2), Devices(2, kGibibyte));
+  ASSERT_TRUE(free.ok()) << free.status();
+  std::vector<DeviceShape> devices = Devices(2, kGibibyte);
+  devices[0].memory_bytes = free->ranks[0].memory.total() - 1;
+  const auto tight = MakePlan(Gpt2Job(2), devices);
+  ASSERT_TRUE(tight.ok()) << tight.status();
+  EXPECT_LT(tight->stages[0].unit_end, free->stages[0].unit_end);
+  EXPECT_LE(tight->ranks[0].memory.total(), devices[0].memory_bytes);
+}
+
+// Whatever the message proposes must be true, and the next larger not.
+TEST(PlannerTest, ARefusalNamesWhatWouldFit) {
+  JobSpec spec = Gpt2Job(2);
+  spec.batch.micro_batch_size = 64;
+  const int64_t memory = 400 << 20;
+  const absl::Status status = MakePlan(spec, Devices(2, memory)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  const std::string message(status.message());
+  EXPECT_EQ(message.find("batch.micro_batch_size: 64: rank 0 would need "), 0)
+      << message;
+  EXPECT_NE(message.find(", and its device has 400.0 MiB: "), std::string::npos)
+      << message;
+
+  const std::string key = "batch.micro_batch_size ";
+  const size_t at = message.find(key);
+  ASSERT_NE(at, std::string::npos) << message;
+  spec.batch.micro_batch_size = std::stoi(message.substr(at + key.size()));
+  EXPECT_GT(spec.batch.micro_batch_size, 0);
+  EXPECT_TRUE(MakePlan(spec, Devices(2, memory)).ok()) << message;
+  ++spec.batch.micro_batch_size;
+  EXPECT_FALSE(MakePlan(spec, Devices(2, memory)).ok()) << message;
+}
+
+TEST(PlannerTest, ARefusalNamesAWiderPipelineThatFits) {
+  // Weights alone are too much for one rank: no micro-batch is small enough.
+  JobSpec spec = Gpt2Job(1);
+  spec.batch.micro_batch_size = 1;
+  const int64_t memory = 150 << 20;
+  const absl::Status status = MakePlan(spec, Devices(1, memory)).status();
+  const std::string message(status.message());
+  EXPECT_EQ(message.find("parallelism.pipeline: 1: rank 0 would need "), 0)
+      << message;
+  const std::string key = "parallelism.pipeline ";
+  const size_t at = message.find(key);
+  ASSERT_NE(at, std::string::npos) << message;
+  spec.parallelism.pipeline = std::stoi(message.substr(at + key.size()));
+  EXPECT_TRUE(MakePlan(spec, Devices(spec.parallelism.pipeline, memory)).ok())
+      << message;
+}
+
+TEST(PlannerTest, ARefusalSaysWhenNothingFits) {
+  const absl::Status status =
+      MakePlan(Gpt2Job(1), Devices(1, 1 << 20)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(std::string(status.message())
+                  .ends_with("no smaller micro-batch and no wider pipeline "
+                             "fits; it needs devices with more memory"))
+      << status;
+}
+
+TEST(PlannerTest, RefusesWhatCannotBeDivided) {
+  EXPECT_EQ(
+      std::string(
+          MakePlan(SimJob(2, 3), Devices(3, kGibibyte)).status().message()),
+      "parallelism.pipeline: 3: the model can be cut into at most 2 "
+      "stages");
+  EXPECT_EQ(
+      std::string(
+          MakePlan(SimJob(4, 2), Devices(3, kGibibyte)).status().message()),
+      "3 devices for a job of 1 x 2 ranks");
+  std::vector<DeviceShape> devices = Devices(2, kGibibyte);
+  devices[1].flops_per_second = 0;
+  EXPECT_EQ(std::string(MakePlan(Gpt2Job(2), devices).status().message()),
+            "a device reports 0 operations a second; its worker must measure "
+            "them");
+}
+
+TEST(PlannerTest, SimulatesItsOwnPlanActionByAction) {
+  const auto plan = MakePlan(Gpt2Job(2), Devices(2, kGibibyte));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const auto simulation = SimulatePlan(*plan);
+  ASSERT_TRUE(simulation.ok()) << simulation.status();
+  ASSERT_EQ(simulation->actions.size(), 2);
+  for (int rank = 0; rank < 2; ++rank) {
+    EXPECT_EQ(simulation->actions[rank].size(),
+              plan->ranks[rank].program.size());
+  }
+  const double end = std::max(simulation->actions[0].back().end,
+                              simulation->actions[1].back().end);
+  EXPECT_NEAR(end, absl::ToDoubleSeconds(plan->step_time), 1e-9);
+}
+
+}  // namespace
+}  // namespace penstock
