@@ -20,7 +20,6 @@
 // Workers count their reports and follow every answer. When the output differs,
 // the test prints the whole script as it would be right.
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -30,6 +29,7 @@
 #include "coordinator/core/coordinator.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
+#include "proto/base/file.h"
 
 namespace penstock {
 namespace {
@@ -267,12 +267,10 @@ class CoordinatorGoldenTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(CoordinatorGoldenTest, TellsTheStory) {
   const std::string path = "coordinator/core/testdata/" + GetParam() + ".txt";
-  std::ifstream file(path);
-  ASSERT_TRUE(file.good()) << path;
-  std::stringstream text;
-  text << file.rdbuf();
-  const std::string actual = Play(text.str());
-  EXPECT_EQ(text.str(), actual) << "right would be:\n" << actual;
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const std::string actual = Play(*text);
+  EXPECT_EQ(*text, actual) << "right would be:\n" << actual;
 }
 
 INSTANTIATE_TEST_SUITE_P(Stories, CoordinatorGoldenTest,

@@ -22,9 +22,9 @@ def planted_bug_test(name, source):
     native.cc_test(
         name = name + "_test",
         size = "small",
-        srcs = [patched, "planted_bug_test.cc"],
+        srcs = [patched],
         deps = [
-            ":simulation",
+            ":planted_bug_test",
             "//:gtest_main",
             "//coordinator/core:coordinator",
             "//worker/agent",

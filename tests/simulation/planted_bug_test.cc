@@ -1,6 +1,5 @@
 // Linked once with each bug of planted/: the simulation has to find it.
-#include <cstdio>
-
+#include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "tests/simulation/simulation.h"
 
@@ -16,7 +15,7 @@ TEST(PlantedBugTest, IsFound) {
     const std::string verdict = Simulation(seed).Run();
     if (verdict.empty()) continue;
     RecordProperty("seed", static_cast<int>(seed));
-    std::printf("seed %d: %s\n", static_cast<int>(seed), verdict.c_str());
+    fmt::print("seed {}: {}\n", seed, verdict);
     return;
   }
   FAIL() << "no seed below " << kSeeds << " finds the planted bug";

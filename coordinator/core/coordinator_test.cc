@@ -1,0 +1,129 @@
+// What the stories in testdata/ do not tell.
+#include "coordinator/core/coordinator.h"
+
+#include "gtest/gtest.h"
+
+namespace penstock {
+namespace {
+
+absl::StatusOr<Plan> SmallPlan(const JobSpec& spec,
+                               const std::vector<DeviceShape>&) {
+  Plan plan{.spec = spec};
+  plan.ranks.resize(spec.parallelism.pipeline);
+  return plan;
+}
+
+class CoordinatorTest : public testing::Test {
+ protected:
+  static JobSpec Spec(const std::string& name, int64_t pipeline) {
+    JobSpec spec{.name = name, .steps = 10};
+    spec.parallelism.pipeline = pipeline;
+    return spec;
+  }
+
+  // Of worker "w" with `devices` idle devices, but the first as given.
+  void Report(int devices, DeviceReport first = {}) {
+    WorkerReport report{.incarnation = 1,
+                        .sequence = ++sequence_,
+                        .answered = sequence_ - 1,
+                        .name = "w",
+                        .version = "1"};
+    report.devices.resize(devices);
+    report.devices[0] = std::move(first);
+    ASSERT_TRUE(coordinator_.Synchronize(report, now_).ok());
+  }
+
+  JobRecord Get(const std::string& name) {
+    return coordinator_.Get(name)->record;
+  }
+
+  // A job of one rank that runs epoch `epoch` fails with `code`.
+  void Fail(uint64_t epoch, absl::StatusCode code) {
+    const Assignment assignment{"a", epoch, 0, 0};
+    Report(1, {.state = DeviceState::kReady, .assignment = assignment});
+    Report(1, {.state = DeviceState::kFailed,
+               .assignment = assignment,
+               .failure = absl::Status(code, "why")});
+    Report(1);
+  }
+
+  absl::Time now_ = absl::UnixEpoch();
+  uint64_t sequence_ = 0;
+  Coordinator coordinator_{{.version = "1"}, SmallPlan};
+};
+
+TEST_F(CoordinatorTest, ARepeatedRequestChangesNothing) {
+  Report(1);
+  ASSERT_TRUE(coordinator_.Submit("1", Spec("a", 1), now_).ok());
+  ASSERT_TRUE(coordinator_.Cancel("2", "a", now_).ok());
+  const uint64_t revision = coordinator_.revision();
+  EXPECT_TRUE(coordinator_.Submit("1", Spec("a", 1), now_).ok());
+  EXPECT_TRUE(coordinator_.Cancel("2", "a", now_).ok());
+  EXPECT_EQ(coordinator_.revision(), revision);
+}
+
+TEST_F(CoordinatorTest, RefusesRequestIdsThatAreMissingLongOrUsed) {
+  Report(1);
+  ASSERT_TRUE(coordinator_.Submit("1", Spec("a", 1), now_).ok());
+  for (const std::string& id :
+       {std::string(), std::string(65, 'x'), std::string("1")}) {
+    EXPECT_EQ(coordinator_.Submit(id, Spec("b", 1), now_).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_EQ(coordinator_.Submit("2", Spec("a", 1), now_).status().code(),
+            absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(CoordinatorTest, AJobThatWaitsIsNotOvertakenByOneThatFits) {
+  Report(3);
+  ASSERT_TRUE(coordinator_.Submit("1", Spec("a", 2), now_).ok());
+  ASSERT_TRUE(coordinator_.Submit("2", Spec("b", 2), now_).ok());
+  ASSERT_TRUE(coordinator_.Submit("3", Spec("c", 1), now_).ok());
+  EXPECT_EQ(Get("a").state, JobState::kStarting);
+  EXPECT_EQ(Get("b").reason,
+            "needs 2 devices of at least 1 MiB; 1 of 3 are free");
+  EXPECT_EQ(Get("c").state, JobState::kQueued);
+}
+
+TEST_F(CoordinatorTest, WhatCanNeverFitIsRefused) {
+  Report(3);
+  const absl::Status status =
+      coordinator_.Submit("1", Spec("a", 4), now_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.message(),
+            "parallelism: 4 x 1 needs 4 devices; the cluster has 3");
+}
+
+TEST_F(CoordinatorTest, ADrainedWorkerGetsNothingNew) {
+  Report(1);
+  ASSERT_TRUE(coordinator_.Drain("w", /*undo=*/false, now_).ok());
+  ASSERT_TRUE(coordinator_.Submit("1", Spec("a", 1), now_).ok());
+  EXPECT_EQ(Get("a").state, JobState::kQueued);
+  ASSERT_TRUE(coordinator_.Drain("w", /*undo=*/true, now_).ok());
+  EXPECT_EQ(Get("a").state, JobState::kStarting);
+}
+
+TEST_F(CoordinatorTest, GivesUpAfterThreeRestartsWithoutANewStep) {
+  Report(1);
+  ASSERT_TRUE(coordinator_.Submit("1", Spec("a", 1), now_).ok());
+  for (uint64_t epoch = 1; epoch <= 3; ++epoch) {
+    Fail(epoch, absl::StatusCode::kInternal);
+    EXPECT_EQ(Get("a").state, JobState::kStarting) << epoch;
+  }
+  Fail(4, absl::StatusCode::kInternal);
+  EXPECT_EQ(Get("a").state, JobState::kFailed);
+  EXPECT_EQ(Get("a").reason,
+            "gave up after 3 restarts without a new step: replica 0 rank 0 on "
+            "w:0: why");
+}
+
+TEST_F(CoordinatorTest, AnErrorThatLastsEndsTheJobAtOnce) {
+  Report(1);
+  ASSERT_TRUE(coordinator_.Submit("1", Spec("a", 1), now_).ok());
+  Fail(1, absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Get("a").state, JobState::kFailed);
+  EXPECT_EQ(Get("a").reason, "replica 0 rank 0 on w:0: why");
+}
+
+}  // namespace
+}  // namespace penstock
