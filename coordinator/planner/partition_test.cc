@@ -1,7 +1,6 @@
 #include "coordinator/planner/partition.h"
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <numeric>
@@ -9,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "proto/base/file.h"
 #include "proto/base/random.h"
 
 namespace penstock {
@@ -109,8 +109,8 @@ double BruteForce(const PartitionProblem& problem, StageLimit& limit,
 }
 
 nlohmann::json Golden(const std::string& name) {
-  std::ifstream file("tests/golden/planner/" + name);
-  return nlohmann::json::parse(file, nullptr, false);
+  return nlohmann::json::parse(ReadFile("tests/golden/planner/" + name).value(),
+                               nullptr, false);
 }
 
 TEST(PartitionTest, TwelveEqualLayersOnFourWorkersGiveThreeEach) {

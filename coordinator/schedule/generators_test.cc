@@ -1,19 +1,13 @@
 #include "coordinator/schedule/generators.h"
 
-#include <fstream>
-#include <sstream>
-
 #include "gtest/gtest.h"
+#include "proto/base/file.h"
 
 namespace penstock {
 namespace {
 
 std::string Golden(const std::string& name) {
-  std::ifstream file("tests/golden/schedules/" + name);
-  EXPECT_TRUE(file.good()) << name;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  return ReadFile("tests/golden/schedules/" + name).value();
 }
 
 TEST(GeneratorsTest, ListsEqualTheReference) {

@@ -1,13 +1,13 @@
 #include "coordinator/schedule/simulate.h"
 
 #include <algorithm>
-#include <fstream>
 #include <numeric>
 
 #include "coordinator/schedule/generators.h"
 #include "coordinator/schedule/lower.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "proto/base/file.h"
 
 namespace penstock {
 namespace {
@@ -78,8 +78,9 @@ TEST(SimulateTest, MakespansEqualTheReference) {
 }
 
 TEST(SimulateTest, UnevenStagesWithLatencyEqualTheReference) {
-  std::ifstream file("tests/golden/schedules/makespan_1f1b.json");
-  const auto cases = nlohmann::json::parse(file, nullptr, false);
+  const auto cases = nlohmann::json::parse(
+      ReadFile("tests/golden/schedules/makespan_1f1b.json").value(), nullptr,
+      false);
   ASSERT_EQ(cases.size(), 30);
   for (const auto& test : cases) {
     SCOPED_TRACE(test.dump());
