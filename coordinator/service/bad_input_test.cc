@@ -1,0 +1,306 @@
+// What a client, a worker or an operator can do wrong, and the exact part of
+// the message that says what to do about it.
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <functional>
+
+#include "coordinator/service/service_fixture.h"
+#include "fmt/format.h"
+#include "proto/base/file.h"
+#include "proto/rpc/channel.h"
+
+namespace penstock {
+namespace {
+
+class BadInputTest : public ServiceTest {
+ protected:
+  BadInputTest() { StartServer(); }
+
+  void ExpectRefused(const grpc::Status& status, grpc::StatusCode code,
+                     const std::string& text) {
+    EXPECT_EQ(status.error_code(), code) << status.error_message();
+    EXPECT_NE(status.error_message().find(text), std::string::npos)
+        << status.error_message();
+    v1::ListResponse list;
+    ASSERT_TRUE(jobs_->List(NewContext().get(), {}, &list).ok());
+    EXPECT_EQ(list.jobs_size(), jobs_expected_);
+  }
+
+  grpc::Status Submit(const v1::JobSpec& spec) {
+    v1::Job job;
+    return ServiceTest::Submit("id", spec, &job);
+  }
+
+  int jobs_expected_ = 0;
+};
+
+TEST_F(BadInputTest, NegativeSize) {
+  v1::JobSpec spec = SimJob("sim");
+  spec.mutable_model()->mutable_sim()->set_layers(-1);
+  ExpectRefused(Submit(spec), grpc::StatusCode::INVALID_ARGUMENT,
+                "model.sim.layers: -1");
+}
+
+TEST_F(BadInputTest, HugeSize) {
+  v1::JobSpec spec = Gpt2Job("big", WriteData("t.bin", std::string(64, 'a')));
+  spec.mutable_model()->mutable_gpt2()->set_hidden(int64_t{1} << 40);
+  ExpectRefused(Submit(spec), grpc::StatusCode::INVALID_ARGUMENT,
+                "model.gpt2.hidden: 1099511627776");
+}
+
+TEST_F(BadInputTest, HeadsThatDoNotDivide) {
+  v1::JobSpec spec = Gpt2Job("odd", WriteData("t.bin", std::string(64, 'a')));
+  spec.mutable_model()->mutable_gpt2()->set_heads(3);
+  ExpectRefused(Submit(spec), grpc::StatusCode::INVALID_ARGUMENT, "heads");
+}
+
+TEST_F(BadInputTest, MoreStagesThanLayers) {
+  first_ = std::make_unique<FakeWorker>(channel_, "w1");
+  ASSERT_TRUE(first_->Report());
+  v1::JobSpec spec = SimJob("sim");
+  spec.mutable_parallelism()->set_pipeline(5);
+  ExpectRefused(Submit(spec), grpc::StatusCode::INVALID_ARGUMENT,
+                "parallelism.pipeline: 5");
+}
+
+TEST_F(BadInputTest, MissingTokenFile) {
+  ExpectRefused(Submit(Gpt2Job("job", directory_ + "/data/none.bin")),
+                grpc::StatusCode::NOT_FOUND, "data.tokens: ");
+}
+
+TEST_F(BadInputTest, TokenFileThatIsTooShort) {
+  const std::string path = WriteData("short.bin", std::string(8, '\0'));
+  ExpectRefused(Submit(Gpt2Job("job", path)),
+                grpc::StatusCode::INVALID_ARGUMENT, "data.tokens: " + path);
+}
+
+TEST_F(BadInputTest, TruncatedTokenFile) {
+  const std::string path = WriteData("odd.bin", std::string(65, '\0'));
+  ExpectRefused(Submit(Gpt2Job("job", path)),
+                grpc::StatusCode::INVALID_ARGUMENT, "odd.bin: truncated: 65");
+}
+
+TEST_F(BadInputTest, TokenOutsideTheVocabulary) {
+  const std::string path = WriteData("big.bin", std::string(64, '\x7f'));
+  ExpectRefused(Submit(Gpt2Job("job", path)),
+                grpc::StatusCode::INVALID_ARGUMENT, "32639");
+}
+
+TEST_F(BadInputTest, DataPathOutsideTheRoots) {
+  ExpectRefused(Submit(Gpt2Job("job", "/etc/hostname")),
+                grpc::StatusCode::PERMISSION_DENIED, directory_ + "/data");
+}
+
+TEST_F(BadInputTest, DataPathThatClimbsOutOfTheRoots) {
+  ExpectRefused(Submit(Gpt2Job("job", directory_ + "/data/../secret")),
+                grpc::StatusCode::PERMISSION_DENIED, directory_ + "/data");
+}
+
+TEST_F(BadInputTest, CheckpointPathOutsideTheRoots) {
+  v1::JobSpec spec = Gpt2Job("job", WriteData("t.bin", std::string(64, '\0')));
+  spec.mutable_checkpoint()->set_resume_from("/etc");
+  ExpectRefused(Submit(spec), grpc::StatusCode::PERMISSION_DENIED,
+                "checkpoint.resume_from: ");
+}
+
+TEST_F(BadInputTest, RelativePath) {
+  ExpectRefused(Submit(Gpt2Job("job", "kjv.bin")),
+                grpc::StatusCode::INVALID_ARGUMENT, "data.tokens: ");
+}
+
+TEST_F(BadInputTest, ModelDirectoryWithoutConfig) {
+  v1::JobSpec spec = Gpt2Job("job", WriteData("t.bin", std::string(64, '\0')));
+  spec.mutable_model()->set_init_from(directory_ + "/data");
+  ExpectRefused(Submit(spec), grpc::StatusCode::NOT_FOUND, "config.json");
+}
+
+TEST_F(BadInputTest, DuplicateName) {
+  RunJob("sim");
+  jobs_expected_ = 1;
+  ExpectRefused(Submit(SimJob("sim")), grpc::StatusCode::ALREADY_EXISTS, "sim");
+}
+
+TEST_F(BadInputTest, UnknownJobProposesTheNearest) {
+  RunJob("shakespeare");
+  jobs_expected_ = 1;
+  v1::Job job;
+  ExpectRefused(Get("shakespear", &job), grpc::StatusCode::NOT_FOUND,
+                "shakespeare");
+}
+
+TEST_F(BadInputTest, NoDeadline) {
+  grpc::ClientContext context;
+  v1::GetRequest request;
+  request.set_name("sim");
+  v1::Job job;
+  ExpectRefused(jobs_->Get(&context, request, &job),
+                grpc::StatusCode::INVALID_ARGUMENT, "deadline: none");
+}
+
+TEST_F(BadInputTest, DeadlineBeyondAMinute) {
+  grpc::ClientContext context;
+  WithDeadline(context, absl::Seconds(300));
+  v1::GetRequest request;
+  request.set_name("sim");
+  v1::Job job;
+  ExpectRefused(jobs_->Get(&context, request, &job),
+                grpc::StatusCode::INVALID_ARGUMENT, "at most 60 s");
+}
+
+TEST_F(BadInputTest, MessageOverTheLimit) {
+  v1::GetRequest request;
+  request.set_name(std::string(5 << 20, 'x'));
+  v1::Job job;
+  ExpectRefused(jobs_->Get(NewContext().get(), request, &job),
+                grpc::StatusCode::RESOURCE_EXHAUSTED, "larger than max");
+}
+
+TEST_F(BadInputTest, GarbageOnThePortLeavesTheServiceServing) {
+  const FileDescriptor connection(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address = {.sin_family = AF_INET};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const std::string served = server_->address();
+  address.sin_port = htons(
+      static_cast<uint16_t>(std::stoi(served.substr(served.find(':') + 1))));
+  ASSERT_EQ(connect(connection.get(), reinterpret_cast<sockaddr*>(&address),
+                    sizeof(address)),
+            0);
+  const std::string garbage(4096, '\xff');
+  send(connection.get(), garbage.data(), garbage.size(), MSG_NOSIGNAL);
+  v1::ListResponse list;
+  EXPECT_TRUE(jobs_->List(NewContext().get(), {}, &list).ok());
+}
+
+TEST_F(BadInputTest, WorkerOfAnotherVersion) {
+  FakeWorker worker(channel_, "w1");
+  worker.report().set_version("9.9.9");
+  EXPECT_FALSE(worker.Report());
+  ExpectRefused(worker.Finish(), grpc::StatusCode::FAILED_PRECONDITION,
+                "9.9.9");
+}
+
+TEST_F(BadInputTest, WorkerWithTheNameOfALivingOne) {
+  FakeWorker first(channel_, "w1", /*incarnation=*/2);
+  ASSERT_TRUE(first.Report());
+  FakeWorker second(channel_, "w1", /*incarnation=*/1);
+  EXPECT_FALSE(second.Report());
+  ExpectRefused(second.Finish(), grpc::StatusCode::ALREADY_EXISTS, "w1");
+}
+
+TEST_F(BadInputTest, SecondCoordinatorOnTheStateDirectory) {
+  const auto second = CoordinatorServer::Start(options_);
+  ASSERT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(std::string(second.status().message()).find("is using it"),
+            std::string::npos)
+      << second.status();
+}
+
+TEST_F(BadInputTest, PortThatIsTaken) {
+  CoordinatorServerOptions options = options_;
+  options.state_directory = directory_ + "/other";
+  options.listen = server_->address();
+  const auto second = CoordinatorServer::Start(options);
+  ASSERT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(std::string(second.status().message()).find("port is taken"),
+            std::string::npos)
+      << second.status();
+}
+
+TEST_F(BadInputTest, DamagedJournal) {
+  StopServer();
+  const std::string path = options_.state_directory + "/journal.db";
+  ASSERT_TRUE(WriteFileAtomically(path, std::string(8192, 'g')).ok());
+  const auto server = CoordinatorServer::Start(options_);
+  ASSERT_EQ(server.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(
+      std::string(server.status().message()).find("nothing was overwritten"),
+      std::string::npos)
+      << server.status();
+}
+
+// Every call with an empty message: an answer or a refusal, never a mistake of
+// ours.
+TEST_F(BadInputTest, EmptyMessagesAreNoInternalErrors) {
+  const std::map<std::string, std::function<grpc::Status()>> calls = {
+      {"Submit",
+       [&] {
+         v1::Job job;
+         return jobs_->Submit(NewContext().get(), {}, &job);
+       }},
+      {"MakePlan",
+       [&] {
+         v1::Job job;
+         return jobs_->MakePlan(NewContext().get(), {}, &job);
+       }},
+      {"Get",
+       [&] {
+         v1::Job job;
+         return jobs_->Get(NewContext().get(), {}, &job);
+       }},
+      {"Cancel",
+       [&] {
+         v1::Job job;
+         return jobs_->Cancel(NewContext().get(), {}, &job);
+       }},
+      {"Pause",
+       [&] {
+         v1::Job job;
+         return jobs_->Pause(NewContext().get(), {}, &job);
+       }},
+      {"Resume",
+       [&] {
+         v1::Job job;
+         return jobs_->Resume(NewContext().get(), {}, &job);
+       }},
+      {"GetTrace",
+       [&] {
+         v1::GetTraceResponse trace;
+         return jobs_->GetTrace(NewContext().get(), {}, &trace);
+       }},
+      {"Watch",
+       [&] {
+         const auto context = NewContext();
+         return jobs_->Watch(context.get(), {})->Finish();
+       }},
+      {"WatchMetrics",
+       [&] {
+         const auto context = NewContext();
+         return jobs_->WatchMetrics(context.get(), {})->Finish();
+       }},
+      {"ReadLogs",
+       [&] {
+         const auto context = NewContext();
+         return jobs_->ReadLogs(context.get(), {})->Finish();
+       }},
+      {"Drain",
+       [&] {
+         v1::Worker worker;
+         return workers_->Drain(NewContext().get(), {}, &worker);
+       }},
+      {"ListCheckpoints",
+       [&] {
+         v1::ListCheckpointsResponse list;
+         return checkpoints_->List(NewContext().get(), {}, &list);
+       }},
+      {"Synchronize",
+       [&] {
+         FakeWorker worker(channel_, "w1");
+         worker.report().Clear();
+         worker.report().add_devices();
+         worker.Report();
+         return worker.Finish();
+       }},
+  };
+  for (const auto& [name, call] : calls) {
+    const grpc::Status status = call();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT)
+        << name << ": " << status.error_message();
+    EXPECT_NE(status.error_message(), "") << name;
+  }
+}
+
+}  // namespace
+}  // namespace penstock
