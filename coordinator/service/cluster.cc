@@ -167,57 +167,65 @@ void Cluster::KeepObservations(const WorkerReport& report,
       std::min(report.devices.size(), instruction.devices.size());
   for (size_t i = 0; i < devices; ++i) {
     const DeviceReport& device = report.devices[i];
-    DeviceInstruction& answer = instruction.devices[i];
-    // What is told of an order that is no longer in force would mix with what
-    // its successor tells.
-    if (!answer.assignment || answer.assignment != device.assignment) continue;
-    const absl::Status status = observations_.Add(*answer.assignment, device);
+    if (!device.assignment) continue;
+    // What is told of an older plan would mix with what the one in force tells.
+    // The job may have ended by this very report, which has its last step.
+    const absl::StatusOr<JobView> job = core_.Get(device.assignment->job);
+    if (!job.ok() || job->record.epoch != device.assignment->epoch) continue;
+    const absl::Status status = observations_.Add(*device.assignment, device);
     if (!status.ok()) {
       spdlog::warn("metrics not stored job={} status=\"{}\"",
-                   answer.assignment->job, status.ToString());
+                   device.assignment->job, status.ToString());
     }
-    answer.metrics_acknowledged =
-        observations_.AcknowledgedStep(*answer.assignment);
+    instruction.devices[i].metrics_acknowledged =
+        observations_.AcknowledgedStep(*device.assignment);
   }
 }
 
 absl::StatusOr<JobView> Cluster::Submit(const std::string& request_id,
                                         const JobSpec& spec) {
-  return Commit(
-      [&](absl::Time now) { return core_.Submit(request_id, spec, now); });
+  return Commit([&](absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return core_.Submit(request_id, spec, now);
+  });
 }
 
 absl::StatusOr<JobView> Cluster::Cancel(const std::string& request_id,
                                         const std::string& name) {
-  return Commit(
-      [&](absl::Time now) { return core_.Cancel(request_id, name, now); });
+  return Commit([&](absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return core_.Cancel(request_id, name, now);
+  });
 }
 
 absl::StatusOr<JobView> Cluster::Pause(const std::string& request_id,
                                        const std::string& name) {
-  return Commit(
-      [&](absl::Time now) { return core_.Pause(request_id, name, now); });
+  return Commit([&](absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return core_.Pause(request_id, name, now);
+  });
 }
 
 absl::StatusOr<JobView> Cluster::Resume(
     const std::string& request_id, const std::string& name,
     const std::optional<ParallelismSpec>& parallelism) {
-  return Commit([&](absl::Time now) {
+  return Commit([&](absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return core_.Resume(request_id, name, parallelism, now);
   });
 }
 
 absl::StatusOr<Plan> Cluster::MakePlan(const JobSpec& spec) {
-  return Commit([&](absl::Time now) { return core_.MakePlan(spec, now); });
+  return Commit([&](absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return core_.MakePlan(spec, now);
+  });
 }
 
 absl::StatusOr<WorkerView> Cluster::Drain(const std::string& name, bool undo) {
-  return Commit([&](absl::Time now) { return core_.Drain(name, undo, now); });
+  return Commit([&](absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return core_.Drain(name, undo, now);
+  });
 }
 
 absl::StatusOr<WorkerInstruction> Cluster::Synchronize(
     const WorkerReport& report) {
-  return Commit([&](absl::Time now) {
+  return Commit([&](absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::StatusOr<WorkerInstruction> instruction =
         core_.Synchronize(report, now);
     if (instruction.ok()) KeepObservations(report, *instruction);

@@ -48,9 +48,11 @@ TEST_F(JobsServiceTest, BringsAJobFromSubmissionToSuccess) {
   for (FakeWorker* worker : {first_.get(), second_.get()}) {
     worker->Obey(internal::v1::FINISHED);
     worker->device().mutable_progress()->set_step(10);
+    worker->device().add_metrics()->set_step(10);
     ASSERT_TRUE(worker->Report());
   }
   watcher.join();
+  EXPECT_EQ(Metrics("sim", /*follow=*/true).size(), 1);
   ASSERT_FALSE(states.empty());
   EXPECT_EQ(states.back(), v1::JOB_STATE_SUCCEEDED);
   for (FakeWorker* worker : {first_.get(), second_.get()}) {
