@@ -40,7 +40,7 @@ class Cluster {
     // Resembles the time of day and never decreases.
     std::function<absl::Time()> now;
     // Progress is journalled with the next change of weight, or after so long.
-    absl::Duration progress_delay_max = absl::Seconds(5);
+    absl::Duration progress_delay_max = absl::Seconds(1);
   };
 
   // Goes on from what the journal holds.
