@@ -4,11 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <filesystem>
-#include <functional>
-
 #include "coordinator/service/service_fixture.h"
-#include "fmt/format.h"
 #include "proto/base/file.h"
 #include "proto/rpc/channel.h"
 
@@ -221,85 +217,50 @@ TEST_F(BadInputTest, DamagedJournal) {
       << server.status();
 }
 
-// Every call with an empty message: an answer or a refusal, never a mistake of
-// ours.
-TEST_F(BadInputTest, EmptyMessagesAreNoInternalErrors) {
-  const std::map<std::string, std::function<grpc::Status()>> calls = {
-      {"Submit",
-       [&] {
-         v1::Job job;
-         return jobs_->Submit(NewContext().get(), {}, &job);
-       }},
-      {"MakePlan",
-       [&] {
-         v1::Job job;
-         return jobs_->MakePlan(NewContext().get(), {}, &job);
-       }},
-      {"Get",
-       [&] {
-         v1::Job job;
-         return jobs_->Get(NewContext().get(), {}, &job);
-       }},
-      {"Cancel",
-       [&] {
-         v1::Job job;
-         return jobs_->Cancel(NewContext().get(), {}, &job);
-       }},
-      {"Pause",
-       [&] {
-         v1::Job job;
-         return jobs_->Pause(NewContext().get(), {}, &job);
-       }},
-      {"Resume",
-       [&] {
-         v1::Job job;
-         return jobs_->Resume(NewContext().get(), {}, &job);
-       }},
-      {"GetTrace",
-       [&] {
-         v1::GetTraceResponse trace;
-         return jobs_->GetTrace(NewContext().get(), {}, &trace);
-       }},
-      {"Watch",
-       [&] {
-         const auto context = NewContext();
-         return jobs_->Watch(context.get(), {})->Finish();
-       }},
-      {"WatchMetrics",
-       [&] {
-         const auto context = NewContext();
-         return jobs_->WatchMetrics(context.get(), {})->Finish();
-       }},
-      {"ReadLogs",
-       [&] {
-         const auto context = NewContext();
-         return jobs_->ReadLogs(context.get(), {})->Finish();
-       }},
-      {"Drain",
-       [&] {
-         v1::Worker worker;
-         return workers_->Drain(NewContext().get(), {}, &worker);
-       }},
-      {"ListCheckpoints",
-       [&] {
-         v1::ListCheckpointsResponse list;
-         return checkpoints_->List(NewContext().get(), {}, &list);
-       }},
-      {"Synchronize",
-       [&] {
-         FakeWorker worker(channel_, "w1");
-         worker.report().Clear();
-         worker.report().add_devices();
-         worker.Report();
-         return worker.Finish();
-       }},
-  };
-  for (const auto& [name, call] : calls) {
-    const grpc::Status status = call();
+// An empty message to each call: refused as the caller's mistake, with a
+// message, and never as ours.
+class EmptyMessageTest : public BadInputTest {
+ protected:
+  void ExpectRefused(const std::string& call, const grpc::Status& status) {
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT)
-        << name << ": " << status.error_message();
-    EXPECT_NE(status.error_message(), "") << name;
+        << call << ": " << status.error_message();
+    EXPECT_NE(status.error_message(), "") << call;
   }
+
+  v1::Job job_;
+};
+
+TEST_F(EmptyMessageTest, IsRefusedByEachCallOfJobs) {
+  ExpectRefused("Submit", jobs_->Submit(NewContext().get(), {}, &job_));
+  ExpectRefused("MakePlan", jobs_->MakePlan(NewContext().get(), {}, &job_));
+  ExpectRefused("Get", jobs_->Get(NewContext().get(), {}, &job_));
+  ExpectRefused("Cancel", jobs_->Cancel(NewContext().get(), {}, &job_));
+  ExpectRefused("Pause", jobs_->Pause(NewContext().get(), {}, &job_));
+  ExpectRefused("Resume", jobs_->Resume(NewContext().get(), {}, &job_));
+  v1::GetTraceResponse trace;
+  ExpectRefused("GetTrace", jobs_->GetTrace(NewContext().get(), {}, &trace));
+}
+
+TEST_F(EmptyMessageTest, IsRefusedByEachStreamOfJobs) {
+  const auto watch = NewContext();
+  ExpectRefused("Watch", jobs_->Watch(watch.get(), {})->Finish());
+  const auto metrics = NewContext();
+  ExpectRefused("WatchMetrics",
+                jobs_->WatchMetrics(metrics.get(), {})->Finish());
+  const auto logs = NewContext();
+  ExpectRefused("ReadLogs", jobs_->ReadLogs(logs.get(), {})->Finish());
+}
+
+TEST_F(EmptyMessageTest, IsRefusedByTheOtherServices) {
+  v1::Worker worker;
+  ExpectRefused("Drain", workers_->Drain(NewContext().get(), {}, &worker));
+  v1::ListCheckpointsResponse list;
+  ExpectRefused("List", checkpoints_->List(NewContext().get(), {}, &list));
+  FakeWorker fake(channel_, "w1");
+  fake.report().Clear();
+  fake.report().add_devices();
+  fake.Report();
+  ExpectRefused("Synchronize", fake.Finish());
 }
 
 }  // namespace
