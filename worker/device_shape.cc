@@ -23,11 +23,11 @@ int64_t AvailableMemoryBytes() {
   return 0;
 }
 
-// The fastest of a few products of a size between cache and memory: the machine
+// The fastest of some products of a size between cache and memory: the machine
 // may be busy, and what it can do is the question.
 double MatmulFlopsPerSecond() {
   constexpr int64_t kSize = 512;
-  constexpr int kRuns = 5;
+  constexpr int kRuns = 24;
   const std::unique_ptr<Backend> backend = MakeCpuBackend();
   std::vector<float> a(kSize * kSize, 1.0f);
   std::vector<float> b(kSize * kSize, 1.0f);

@@ -53,6 +53,22 @@ std::vector<DeviceShape> LeastDevices(const std::vector<DeviceShape>& devices,
   return least;
 }
 
+// Speeds are measured on machines that do other things meanwhile, which only
+// ever makes them look slower: devices that differ by less than this factor are
+// taken to be as fast as the fastest of them.
+constexpr double kSpeedNoise = 1.5;
+
+void EvenOutSpeeds(std::vector<DeviceShape>& devices) {
+  double low = devices[0].flops_per_second;
+  double high = low;
+  for (const DeviceShape& device : devices) {
+    low = std::min(low, device.flops_per_second);
+    high = std::max(high, device.flops_per_second);
+  }
+  if (high > kSpeedNoise * low) return;
+  for (DeviceShape& device : devices) device.flops_per_second = high;
+}
+
 absl::StatusOr<Schedule> LoweredSchedule(const JobSpec& spec) {
   const PipelineShape shape{
       .stages = static_cast<int>(spec.parallelism.pipeline),
@@ -133,8 +149,9 @@ absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
                               const std::vector<DeviceShape>& devices,
                               const LinkShape& link) {
   RETURN_IF_ERROR(CheckDevices(spec, devices));
-  const std::vector<DeviceShape> least =
+  std::vector<DeviceShape> least =
       LeastDevices(devices, spec.parallelism.pipeline);
+  EvenOutSpeeds(least);
   ASSIGN_OR_RETURN(Schedule schedule, LoweredSchedule(spec));
   ASSIGN_OR_RETURN(const auto buffers, VerifyLowered(schedule));
   ASSIGN_OR_RETURN(const std::vector<int64_t> cuts,

@@ -130,7 +130,6 @@ std::byte* Matmul::Scratch(size_t bytes) {
     const size_t rounded = (bytes + kPage - 1) / kPage * kPage;
     scratch_.reset(static_cast<std::byte*>(std::aligned_alloc(kPage, rounded)));
     scratch_bytes_ = scratch_ == nullptr ? 0 : rounded;
-    if (scratch_ == nullptr) throw std::bad_alloc();
   }
   return scratch_.get();
 }
@@ -147,13 +146,17 @@ absl::Status Matmul::Run(const MatmulArgs& args) {
   // oneDNN's interface throws.
   try {
     Product& product = ProductFor(key);
+    std::byte* scratch = Scratch(product.scratch_bytes);
+    if (scratch == nullptr && product.scratch_bytes > 0) {
+      return absl::ResourceExhaustedError("matmul: no memory for scratch");
+    }
     const auto point = [&](int index, const void* data) {
       product.arguments[index].set_data_handle(const_cast<void*>(data));
     };
     point(DNNL_ARG_SRC, args.a.data);
     point(DNNL_ARG_WEIGHTS, args.b.data);
     point(DNNL_ARG_DST, args.c.data);
-    point(DNNL_ARG_SCRATCHPAD, Scratch(product.scratch_bytes));
+    point(DNNL_ARG_SCRATCHPAD, scratch);
     if (key.has_bias) point(DNNL_ARG_BIAS, args.bias);
     if (key.epilogue == Epilogue::kAddend) {
       point(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,

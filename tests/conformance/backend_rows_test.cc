@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "tests/conformance/backend_conformance.h"
 
@@ -68,6 +69,22 @@ std::vector<Expected> NormTolerance(const std::vector<double>& values,
   return expected;
 }
 
+// Of gain and bias, added to what was there. A sum over rows adds at most nine
+// terms.
+std::pair<std::vector<Expected>, std::vector<Expected>> WeightGradients(
+    const Norm& norm, int64_t cols, double gain_before, double bias_before) {
+  const double worst =
+      std::max(1.0, *std::max_element(norm.rstd.begin(), norm.rstd.end()));
+  std::vector<Expected> gain;
+  std::vector<Expected> bias;
+  for (int64_t c = 0; c < cols; ++c) {
+    gain.push_back(
+        {gain_before + norm.dgain[c], 16 * kEpsilon * 10 * (1 + worst)});
+    bias.push_back({bias_before + norm.dbias[c], 10 * kEpsilon * 11});
+  }
+  return {gain, bias};
+}
+
 TEST_P(RowsConformance, LayerNormMatchesFloat64ForwardAndBackward) {
   for (const int64_t rows : {1, 3, 9}) {
     for (const int64_t cols : kWidths) {
@@ -119,7 +136,7 @@ TEST_P(RowsConformance, LayerNormMatchesFloat64ForwardAndBackward) {
       ASSERT_TRUE(backward(matrix(in_place), {}, matrix(in_place)).ok());
       ExpectSameBits(in_place, dx);
 
-      // += : on top of ones and twos. A sum over rows adds at most nine terms.
+      // += : on top of ones and twos.
       DeviceBuffer dgain = Upload(std::vector<float>(cols, 1.0f));
       DeviceBuffer dbias = Upload(std::vector<float>(cols, 2.0f));
       ASSERT_TRUE(backend_
@@ -127,15 +144,8 @@ TEST_P(RowsConformance, LayerNormMatchesFloat64ForwardAndBackward) {
                           matrix(device_dout), matrix(device_x), mean.floats(),
                           rstd.floats(), dgain.floats(), dbias.floats())
                       .ok());
-      double worst = 1;
-      for (const double value : norm.rstd) worst = std::max(worst, value);
-      std::vector<Expected> expected_gain;
-      std::vector<Expected> expected_bias;
-      for (int64_t c = 0; c < cols; ++c) {
-        expected_gain.push_back(
-            {1 + norm.dgain[c], 16 * kEpsilon * 10 * (1 + worst)});
-        expected_bias.push_back({2 + norm.dbias[c], 10 * kEpsilon * 11});
-      }
+      const auto [expected_gain, expected_bias] =
+          WeightGradients(norm, cols, /*gain_before=*/1, /*bias_before=*/2);
       ExpectNear(dgain, expected_gain);
       ExpectNear(dbias, expected_bias);
     }

@@ -9,7 +9,7 @@ import unittest
 from cluster import PROGRAMS
 from end_to_end import Cluster, main, prepare_text, spec
 
-STEPS = 400
+STEPS = 1500
 
 
 class FailureTest(unittest.TestCase):
@@ -58,7 +58,7 @@ class FailureTest(unittest.TestCase):
         self.assertGreaterEqual(int(job["recoveries"]), 1)
 
     def test_training_goes_on_without_its_coordinator(self):
-        self.start_job(steps=1500)
+        self.start_job(steps=4000)
         address = (self.cluster.state / "coordinator" / "address").read_text()
         os.kill(self.cluster.pids()["coordinator"], signal.SIGKILL)
         coordinator = subprocess.Popen(
@@ -70,7 +70,7 @@ class FailureTest(unittest.TestCase):
         self.addCleanup(coordinator.terminate)
         job = self.cluster.wait("victim", lambda j: j["state"] ==
                                 "JOB_STATE_RUNNING")
-        job = self.assert_ends_as_if_nothing_had_happened(steps=1500)
+        job = self.assert_ends_as_if_nothing_had_happened(steps=4000)
         self.assertEqual(int(job.get("recoveries", 0)), 0)
         self.assertEqual(int(job["epoch"]), 1)
 

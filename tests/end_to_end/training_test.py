@@ -60,15 +60,15 @@ class TrainingTest(unittest.TestCase):
             self.assertAlmostEqual(a["loss"], b["loss"], delta=1e-5 * a["loss"])
 
     def test_pause_and_resume_at_another_width_change_nothing(self):
-        _, whole = self.train("whole", spec(steps=200))
-        self.cluster.submit("paused", spec(steps=200))
+        _, whole = self.train("whole", spec(steps=3000))
+        self.cluster.submit("paused", spec(steps=3000))
         self.cluster.wait("paused", lambda j: int(j.get("step", 0)) >= 2)
         self.cluster.run("job", "pause", "paused")
         job = self.cluster.wait(
             "paused", lambda j: j["state"] in ("JOB_STATE_PAUSED",
                                                "JOB_STATE_SUCCEEDED"))
         self.assertEqual(job["state"], "JOB_STATE_PAUSED", job["reason"])
-        self.assertLess(int(job["step"]), 200)
+        self.assertLess(int(job["step"]), 3000)
         self.cluster.run("job", "resume", "paused", "--pipeline", "3")
         job = self.cluster.wait_for_end("paused")
         self.assertEqual(job["state"], "JOB_STATE_SUCCEEDED", job["reason"])

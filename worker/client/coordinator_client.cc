@@ -65,6 +65,9 @@ void CoordinatorClient::Loop() {
 // ends it within seconds when the connection is cut.
 absl::Status CoordinatorClient::RunStream() {
   grpc::ClientContext context;
+  // Waits for a coordinator that is coming back instead of failing at once, so
+  // that the channel's own short pauses decide when it is found.
+  context.set_wait_for_ready(true);
   {
     MutexLock lock(mutex_);
     if (stopping_) return absl::CancelledError("stopping");
