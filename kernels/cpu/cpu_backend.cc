@@ -2,6 +2,7 @@
 // kernels, which compute at once.
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -23,6 +24,7 @@ namespace penstock {
 namespace {
 
 constexpr int64_t kAlignment = 256;
+constexpr int64_t kHugePage = int64_t{2} << 20;
 
 absl::Status CheckFloat32(std::string_view operation,
                           std::initializer_list<ConstTensor> tensors) {
@@ -58,17 +60,22 @@ class CpuBackend final : public Backend {
       return absl::InvalidArgumentError(
           fmt::format("allocate: {} bytes", bytes));
     }
-    if (bytes > INT64_MAX - kAlignment) {
+    if (bytes > INT64_MAX - kHugePage) {
       return absl::ResourceExhaustedError(
           fmt::format("allocate: no {} bytes of memory", bytes));
     }
-    const int64_t rounded = std::max(
-        kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-    void* const memory = std::aligned_alloc(kAlignment, rounded);
+    // An arena is walked from end to end in every step: in pages of 2 MiB the
+    // processor finds its way with few misses.
+    const bool huge = bytes >= kHugePage;
+    const int64_t alignment = huge ? kHugePage : kAlignment;
+    const int64_t rounded =
+        std::max(alignment, (bytes + alignment - 1) / alignment * alignment);
+    void* const memory = std::aligned_alloc(alignment, rounded);
     if (memory == nullptr) {
       return absl::ResourceExhaustedError(
           fmt::format("allocate: no {} bytes of memory", bytes));
     }
+    if (huge) ::madvise(memory, rounded, MADV_HUGEPAGE);
     return static_cast<std::byte*>(memory);
   }
 

@@ -3,8 +3,8 @@
 
     tests/benchmark/train_benchmark.py --rival torch_pipeline.py --text kjv.txt
 
-Needs dist/bin (deploy/build.sh), and python3-torch and python3-numpy for the
-rival. One thread per process, fp32, 8 layers, 256 wide, 8 heads, sequence 256,
+Needs dist/bin (deploy/build.sh), and for the rival python3-torch, python3-numpy
+and libopenblas0-pthread (with the reference BLAS it is fifteen times slower). One thread per process, fp32, 8 layers, 256 wide, 8 heads, sequence 256,
 256 tokens, 8 micro-batches of 4. Quotes medians over the rounds, and the ratios'.
 """
 

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from cluster import Cluster, CommandError  # noqa: E402,F401  (for the tests)
+from cluster import PROGRAMS, Cluster, CommandError  # noqa: E402,F401
 
 TEXT = ("In the beginning God created the heaven and the earth. And the earth "
         "was without form, and void; and darkness was upon the face of the "

@@ -6,8 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from cluster import PROGRAMS
-from end_to_end import Cluster, main, prepare_text, spec
+from end_to_end import PROGRAMS, Cluster, main, prepare_text, spec
 
 STEPS = 1500
 
