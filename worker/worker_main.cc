@@ -13,11 +13,13 @@
 #include "absl/time/clock.h"
 #include "fmt/format.h"
 #include "proto/base/directory_lock.h"
+#include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/status_macros.h"
 #include "proto/rpc/allocator.h"
 #include "proto/rpc/channel.h"
 #include "proto/version.h"
+#include "worker/client/health_server.h"
 #include "worker/client/worker_loop.h"
 #include "worker/device_shape.h"
 #include "worker/executor/executor_process.h"
@@ -29,6 +31,7 @@ struct Flags {
   std::string coordinator;
   std::string state_dir;
   std::string name;
+  std::string listen = "127.0.0.1:0";
   std::string listen_host = "127.0.0.1";
   std::vector<std::string> roots;
   int devices = 1;
@@ -45,6 +48,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--name", flags.name, "unique in the cluster");
   app.add_option("--root", flags.roots,
                  "job files' paths must lie below one of these; repeatable");
+  app.add_option("--listen", flags.listen,
+                 "where health checks are answered, HOST:PORT")
+      ->capture_default_str();
   app.add_option("--listen-host", flags.listen_host,
                  "where executors listen for each other")
       ->capture_default_str();
@@ -82,12 +88,16 @@ absl::Status RunWorker(const Flags& flags) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ASSIGN_OR_RETURN(const LockedDirectory state, LockDirectory(flags.state_dir));
   ASSIGN_OR_RETURN(auto channel, MakeChannel(flags.coordinator, flags.tls));
+  ASSIGN_OR_RETURN(const auto health,
+                   HealthServer::Start(flags.listen, flags.tls));
+  RETURN_IF_ERROR(
+      WriteFileAtomically(state.path + "/address", health->address() + "\n"));
   const std::vector<DeviceShape> devices =
       MeasureCpuDevices(flags.devices, flags.memory_bytes);
   spdlog::info(
-      "worker starts version={} name={} coordinator={} state_dir={} roots={} "
-      "devices={} memory_bytes={} gflops_per_second={:.0f}",
-      kVersion, flags.name, flags.coordinator, state.path,
+      "worker starts version={} name={} coordinator={} health={} state_dir={} "
+      "roots={} devices={} memory_bytes={} gflops_per_second={:.0f}",
+      kVersion, flags.name, flags.coordinator, health->address(), state.path,
       fmt::join(flags.roots, ","), devices.size(), devices[0].memory_bytes,
       devices[0].flops_per_second * 1e-9);
   WorkerLoop loop(
