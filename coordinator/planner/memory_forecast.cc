@@ -72,6 +72,11 @@ void StageMemory::Add(int64_t unit) {
 MemoryForecast StageMemory::Forecast(const StageBuffers& buffers) const {
   const int64_t weights =
       weights_ - (has_first_ && has_last_ ? model_->tied : 0);
+  // Embedding and head on two ranks: each receives the other's gradient of the
+  // one weight, and the embedding's rank alone writes it into checkpoints.
+  const int64_t received = has_first_ != has_last_ ? model_->tied : 0;
+  const int64_t written =
+      weights - (has_last_ && !has_first_ ? model_->tied : 0);
   const int64_t tensors = int64_t{buffers.inputs} + buffers.outputs +
                           buffers.output_gradients + buffers.input_gradients;
   const int64_t deferred = buffers.deferred > 0
@@ -84,10 +89,10 @@ MemoryForecast StageMemory::Forecast(const StageBuffers& buffers) const {
               buffers.activations,
               Sum(saved_,
                   Product(std::max<int64_t>(units_ - 1, 0), model_->boundary))),
-          .buffers = Product(tensors, model_->boundary),
+          .buffers = Sum(Product(tensors, model_->boundary), received),
           .workspace =
               Sum(Sum(scratch_max_, deferred), Product(2, model_->boundary)),
-          .checkpoint = Product(3, weights),
+          .checkpoint = Product(3, written),
           .process = kProcessBytes};
 }
 

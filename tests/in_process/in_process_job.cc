@@ -100,6 +100,7 @@ class InProcessJob {
                   if (metrics.step == options_.pause_after_step) {
                     trainers_[0]->Pause();
                   }
+                  options_.on_step(metrics);
                   MutexLock lock(mutex_);
                   result_.metrics.push_back(metrics);
                 },

@@ -1,6 +1,7 @@
 #ifndef TESTS_IN_PROCESS_IN_PROCESS_JOB_H_
 #define TESTS_IN_PROCESS_IN_PROCESS_JOB_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct InProcessOptions {
   std::string root;
   // The leader is paused once it has made this step; 0 for never.
   int64_t pause_after_step = 0;
+  // Called by the leader's thread with the metrics of each step.
+  std::function<void(const StepMetrics&)> on_step = [](const StepMetrics&) {};
 };
 
 struct InProcessResult {

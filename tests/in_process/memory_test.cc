@@ -1,0 +1,103 @@
+// A rank holds what its plan says, from the first step to the last.
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "coordinator/planner/planner.h"
+#include "fmt/format.h"
+#include "gtest/gtest.h"
+#include "proto/base/file.h"
+#include "proto/file/disk.h"
+#include "tests/in_process/in_process_job.h"
+
+namespace penstock {
+namespace {
+
+class MemoryTest : public testing::Test {
+ protected:
+  MemoryTest() {
+    root_ = testing::TempDir() + fmt::format("/memory-{}", ::getpid());
+    std::filesystem::create_directories(root_);
+    EXPECT_TRUE(
+        WriteFileAtomically(root_ + "/tokens.bin", std::string(1 << 16, '\1'))
+            .ok());
+  }
+  ~MemoryTest() override { std::filesystem::remove_all(root_); }
+
+  Plan PlanOf(int64_t pipeline, const std::string& schedule, bool tied) const {
+    JobSpec spec;
+    spec.name = "memory";
+    spec.model.architecture = Gpt2Config{.layers = 6,
+                                         .hidden = 128,
+                                         .heads = 4,
+                                         .sequence_length = 64,
+                                         .vocabulary = 512,
+                                         .tied_embeddings = tied};
+    spec.data.tokens = root_ + "/tokens.bin";
+    spec.batch = {.micro_batch_size = 2, .micro_batches = 6};
+    spec.parallelism = {.pipeline = pipeline, .data = 1, .schedule = schedule};
+    spec.steps = 8;
+    const std::vector<DeviceShape> devices(
+        pipeline, {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
+    absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    plan->checkpoint_directory = root_ + "/checkpoints";
+    return *std::move(plan);
+  }
+
+  std::string root_;
+};
+
+// The forecast knows neither the alignment of each tensor to 256 bytes nor the
+// tokens and labels of a micro-batch: one percent at this size.
+TEST_F(MemoryTest, TheArenaIsWhatTheForecastSays) {
+  for (const bool tied : {false, true}) {
+    for (const int pipeline : {1, 2, 4}) {
+      for (const char* schedule : {"gpipe", "1f1b"}) {
+        const Plan plan = PlanOf(pipeline, schedule, tied);
+        for (int rank = 0; rank < pipeline; ++rank) {
+          SCOPED_TRACE(testing::Message()
+                       << "tied " << tied << " rank " << rank << " of "
+                       << pipeline << " " << schedule);
+          const auto roots = AllowedRoots::Create({root_});
+          ASSERT_TRUE(roots.ok());
+          const auto trainer = Trainer::Prepare(
+              plan, {.job = "memory", .epoch = 1, .rank = rank}, *roots,
+              RealDisk(), TrainerEvents{});
+          ASSERT_TRUE(trainer.ok()) << trainer.status();
+          const MemoryForecast& memory = plan.ranks[rank].memory;
+          const double forecast =
+              static_cast<double>(memory.total() - memory.process);
+          EXPECT_NEAR(static_cast<double>((*trainer)->arena_bytes()), forecast,
+                      0.01 * forecast);
+        }
+      }
+    }
+  }
+}
+
+// What the tests themselves keep of each step is a few kilobytes.
+TEST_F(MemoryTest, StepsAfterTheFirstAllocateNothingThatStays) {
+  constexpr int64_t kNoise = 64 << 10;
+  const Plan plan = PlanOf(2, "1f1b", /*tied=*/true);
+  std::vector<int64_t> in_use;
+  const auto result = RunInProcess(
+      plan,
+      {.root = root_, .on_step = [&](const StepMetrics&) {
+         const struct mallinfo2 info = ::mallinfo2();
+         in_use.push_back(static_cast<int64_t>(info.uordblks + info.hblkhd));
+       }});
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(in_use.size(), 8);
+  for (size_t step = 2; step < in_use.size(); ++step) {
+    EXPECT_LE(in_use[step], in_use[1] + kNoise) << "step " << step + 1;
+  }
+}
+
+}  // namespace
+}  // namespace penstock
