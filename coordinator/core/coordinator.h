@@ -23,15 +23,18 @@
 namespace penstock {
 
 // Makes the plan of a job for `devices`, index replica * ranks + rank, as many
-// as the job has ranks in all. Pure, called with the coordinator's lock held,
-// so it should take milliseconds. `start` is that of
-// spec.checkpoint.resume_from, or empty; the coordinator sets it when the job
-// has a checkpoint of its own.
+// as the job has ranks in all. `known` is the newest checkpoint that the job
+// has reported, empty when it has none. Reports lag: the maker may know of a
+// newer one, so the plan's `start` is its choice.
+//
+// Deterministic but for the checkpoints that it finds. Called with the
+// coordinator's lock held, so it should take milliseconds.
 //
 // Errors: FailedPrecondition, InvalidArgument: what does not fit, and what
 // would.
 using PlanMaker = std::function<absl::StatusOr<Plan>(
-    const JobSpec& spec, const std::vector<DeviceShape>& devices)>;
+    const JobSpec& spec, const std::vector<DeviceShape>& devices,
+    const StartPoint& known)>;
 
 // Bytes that every rank of the plan needs at most.
 int64_t MemoryBytes(const Plan& plan);
@@ -110,7 +113,8 @@ class Coordinator {
       const std::optional<ParallelismSpec>& parallelism, absl::Time now);
 
   // The plan that Submit would start from; changes nothing. Errors: Submit's.
-  absl::StatusOr<Plan> MakePlan(const JobSpec& spec, absl::Time now) const;
+  absl::StatusOr<Plan> MakePlan(const JobSpec& spec, absl::Time now,
+                                const StartPoint& known = {}) const;
 
   // Idempotent by nature: needs no request id.
   //

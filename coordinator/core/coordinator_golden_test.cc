@@ -61,8 +61,9 @@ int64_t NumberOf(const Fields& fields, const std::string& key,
 }
 
 absl::StatusOr<Plan> PlanOf300MiB(const JobSpec& spec,
-                                  const std::vector<DeviceShape>&) {
-  Plan plan{.spec = spec};
+                                  const std::vector<DeviceShape>&,
+                                  const StartPoint& known) {
+  Plan plan{.spec = spec, .start = known};
   for (int64_t rank = 0; rank < spec.parallelism.pipeline; ++rank) {
     plan.ranks.push_back({.memory = {.weights = int64_t{300} << 20}});
   }

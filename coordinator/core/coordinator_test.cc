@@ -7,8 +7,9 @@ namespace penstock {
 namespace {
 
 absl::StatusOr<Plan> SmallPlan(const JobSpec& spec,
-                               const std::vector<DeviceShape>&) {
-  Plan plan{.spec = spec};
+                               const std::vector<DeviceShape>&,
+                               const StartPoint& known) {
+  Plan plan{.spec = spec, .start = known};
   plan.ranks.resize(spec.parallelism.pipeline);
   return plan;
 }

@@ -27,8 +27,8 @@ int64_t MemoryBytes(const Plan& plan) {
   return bytes;
 }
 
-absl::StatusOr<Plan> Coordinator::MakePlan(const JobSpec& spec,
-                                           absl::Time now) const {
+absl::StatusOr<Plan> Coordinator::MakePlan(const JobSpec& spec, absl::Time now,
+                                           const StartPoint& known) const {
   std::vector<DeviceShape> devices;
   for (const auto& [name, worker] : pool_.workers()) {
     for (const PoolDevice& device : worker.devices) {
@@ -36,17 +36,17 @@ absl::StatusOr<Plan> Coordinator::MakePlan(const JobSpec& spec,
     }
   }
   const size_t needed = static_cast<size_t>(PlaceCount(spec));
-  const size_t known = devices.size();
-  absl::StatusOr<Plan> plan = absl::FailedPreconditionError(fmt::format(
-      "parallelism: {} x {} needs {} devices; the cluster has {}",
-      spec.parallelism.pipeline, spec.parallelism.data, needed, known));
-  if (known >= needed) {
+  absl::StatusOr<Plan> plan = absl::FailedPreconditionError(
+      fmt::format("parallelism: {} x {} needs {} devices; the cluster has {}",
+                  spec.parallelism.pipeline, spec.parallelism.data, needed,
+                  devices.size()));
+  if (devices.size() >= needed) {
     std::stable_sort(devices.begin(), devices.end(),
                      [](const DeviceShape& a, const DeviceShape& b) {
                        return a.memory_bytes > b.memory_bytes;
                      });
     devices.resize(needed);
-    plan = make_plan_(spec, devices);
+    plan = make_plan_(spec, devices, known);
   }
   if (plan.status().code() == absl::StatusCode::kFailedPrecondition &&
       now < known_from_) {
@@ -132,7 +132,8 @@ bool Coordinator::TryAssign(Job& job, int reserved, absl::Time now) {
   for (const Place& place : candidates.free) {
     devices.push_back(pool_.FindAlive(place)->report.shape);
   }
-  absl::StatusOr<Plan> plan = make_plan_(job.record.spec, devices);
+  absl::StatusOr<Plan> plan =
+      make_plan_(job.record.spec, devices, job.record.checkpoint);
   if (!plan.ok()) {
     job.refused = std::move(candidates.free);
     Wait(job, std::string(plan.status().message()));
@@ -146,7 +147,6 @@ void Coordinator::Assign(Job& job, Plan plan, std::vector<Place> places,
                          absl::Time now) {
   JobRecord& record = job.record;
   Change(job, JobState::kPlanning, "plans for " + Devices(places.size()), now);
-  if (!record.checkpoint.checkpoint.empty()) plan.start = record.checkpoint;
   record.memory_bytes = MemoryBytes(plan);
   record.step = plan.start.step;
   record.plan = std::make_shared<const Plan>(std::move(plan));

@@ -145,7 +145,8 @@ absl::StatusOr<JobView> Coordinator::Resume(
   }
   JobSpec spec = job->record.spec;
   if (parallelism) spec.parallelism = *parallelism;
-  ASSIGN_OR_RETURN(const Plan plan, MakePlan(spec, now));
+  ASSIGN_OR_RETURN(const Plan plan,
+                   MakePlan(spec, now, job->record.checkpoint));
   job->record.spec = std::move(spec);
   job->record.memory_bytes = MemoryBytes(plan);
   job->record.queue_number = ++queue_number_;

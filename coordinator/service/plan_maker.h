@@ -8,9 +8,12 @@
 namespace penstock {
 
 // The planner as the core calls it, with what only the shell knows added: the
-// job's checkpoint directory below `checkpoint_directory`, and the step of the
-// checkpoint that the job resumes from, read from its manifest (one small file,
-// the only I/O).
+// job's checkpoint directory below `checkpoint_directory`, and where the job
+// starts. That is the newest complete checkpoint in its directory once it has
+// reported one, else that reported, else spec.checkpoint.resume_from. The only
+// I/O: it lists that directory and reads manifests, no tensors.
+//
+// Errors, besides the planner's: those of ReadManifest and ListCheckpoints.
 PlanMaker MakePlanMaker(std::string checkpoint_directory);
 
 }  // namespace penstock

@@ -10,8 +10,9 @@ namespace penstock {
 namespace {
 
 absl::StatusOr<Plan> PlanOfEqualRanks(const JobSpec& spec,
-                                      const std::vector<DeviceShape>&) {
-  Plan plan{.spec = spec};
+                                      const std::vector<DeviceShape>&,
+                                      const StartPoint& known) {
+  Plan plan{.spec = spec, .start = known};
   plan.ranks.resize(spec.parallelism.pipeline,
                     {.memory = {.weights = 1 << 20}});
   return plan;
