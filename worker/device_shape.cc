@@ -1,27 +1,15 @@
 #include "worker/device_shape.h"
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
-#include <string>
 
 #include "absl/time/time.h"
 #include "kernels/backend.h"
+#include "proto/base/available_memory.h"
 #include "proto/base/clock.h"
 
 namespace penstock {
 namespace {
-
-int64_t AvailableMemoryBytes() {
-  std::ifstream info("/proc/meminfo");
-  std::string name;
-  int64_t kilobytes = 0;
-  while (info >> name >> kilobytes) {
-    if (name == "MemAvailable:") return kilobytes * 1024;
-    info.ignore(256, '\n');
-  }
-  return 0;
-}
 
 // The fastest of some products of a size between cache and memory: the machine
 // may be busy, and what it can do is the question.

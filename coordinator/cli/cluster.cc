@@ -9,6 +9,7 @@
 #include "coordinator/cli/interrupt.h"
 #include "coordinator/cli/process.h"
 #include "fmt/format.h"
+#include "proto/base/available_memory.h"
 #include "proto/base/clock.h"
 #include "proto/base/file.h"
 #include "proto/base/status_macros.h"
@@ -155,11 +156,13 @@ absl::StatusOr<std::string> StartAll(const ClusterOptions& options,
   RETURN_IF_ERROR(starter.WaitUntil([&] { return ResolveAddress(flags).ok(); },
                                     "the coordinator does not serve"));
   ASSIGN_OR_RETURN(const std::string address, ResolveAddress(flags));
+  // They share this machine, so none may count on all of it.
+  const int64_t share = AvailableMemoryBytes() / options.workers;
   for (int i = 0; i < options.workers; ++i) {
-    RETURN_IF_ERROR(
-        starter.Start(WorkerName(i), "penstock-worker",
-                      {"--coordinator", address, "--name", WorkerName(i),
-                       "--listen-host", "127.0.0.1"}));
+    RETURN_IF_ERROR(starter.Start(
+        WorkerName(i), "penstock-worker",
+        {"--coordinator", address, "--name", WorkerName(i), "--listen-host",
+         "127.0.0.1", "--memory-bytes", fmt::to_string(share)}));
   }
   RETURN_IF_ERROR(
       starter.WaitUntil([&] { return AllRegistered(address, options.workers); },

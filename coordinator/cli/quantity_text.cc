@@ -37,7 +37,7 @@ std::string DurationText(absl::Duration duration) {
     return "?";
   }
   const double us = absl::ToDoubleMicroseconds(duration);
-  if (us < 1) return "0 us";
+  if (us < 1) return "0 s";
   if (us < 999.5) return ThreeDigits(us) + " us";
   if (us < 999.5e3) return ThreeDigits(us / 1e3) + " ms";
   if (us < 59.95e6) return ThreeDigits(us / 1e6) + " s";

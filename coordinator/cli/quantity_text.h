@@ -13,7 +13,7 @@ namespace penstock {
 // "0 B", "1023 B", "1.00 KiB", "312 MiB", "8.00 GiB".
 std::string BytesText(int64_t bytes);
 
-// "0 us", "12.4 ms", "1.32 s", "2 min 05 s", "3 h 20 min", "2 d 04 h". A
+// "0 s", "12.4 ms", "1.32 s", "2 min 05 s", "3 h 20 min", "2 d 04 h". A
 // negative or infinite one is "?".
 std::string DurationText(absl::Duration duration);
 

@@ -21,7 +21,7 @@ TEST(QuantityTextTest, BytesHaveThreeDigitsAndABinaryUnit) {
 }
 
 TEST(QuantityTextTest, DurationsChooseTheirUnits) {
-  EXPECT_EQ(DurationText(absl::ZeroDuration()), "0 us");
+  EXPECT_EQ(DurationText(absl::ZeroDuration()), "0 s");
   EXPECT_EQ(DurationText(absl::Microseconds(7)), "7.00 us");
   EXPECT_EQ(DurationText(absl::Microseconds(12'400)), "12.4 ms");
   EXPECT_EQ(DurationText(absl::Milliseconds(1320)), "1.32 s");
