@@ -38,6 +38,7 @@ struct Flags {
   int64_t memory_bytes = 0;
   TlsFiles tls;
   int executor_fd = -1;
+  int executor_parent = 0;
 };
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -63,6 +64,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--tls-key", flags.tls.key, "PEM file");
   app.add_option("--tls-authority", flags.tls.authority, "PEM file");
   app.add_option("--executor-fd", flags.executor_fd, "for internal use");
+  app.add_option("--executor-parent", flags.executor_parent,
+                 "for internal use");
   app.set_version_flag("--version", std::string(kVersion));
 }
 
@@ -137,7 +140,8 @@ int main(int argc, char** argv) {
   }
   if (flags.executor_fd >= 0) {
     penstock::InitLog("penstock-executor");
-    return penstock::RunExecutorProcess(flags.executor_fd);
+    return penstock::RunExecutorProcess(flags.executor_fd,
+                                        flags.executor_parent);
   }
   penstock::InitLog("penstock-worker");
   const absl::Status status = penstock::RunWorker(flags);

@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -35,14 +37,34 @@ std::string DescribeExit(int status) {
 
 }  // namespace
 
+void Supervisor::Process::Kill() {
+  MutexLock lock(mutex);
+  if (!reaped) ::kill(-pid, SIGKILL);
+}
+
+int Supervisor::Process::Reap() {
+  // Waits without reaping, so that Kill need not wait with it.
+  siginfo_t ended;
+  while (::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT) <
+             0 &&
+         errno == EINTR) {
+  }
+  MutexLock lock(mutex);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  reaped = true;
+  return status;
+}
+
 Supervisor::Supervisor(Options options, Sink sink)
     : options_(std::move(options)), sink_(std::move(sink)) {}
 
 Supervisor::~Supervisor() {
   for (auto& [device, process] : processes_) {
-    process.stream->Close();
-    ::kill(-process.pid, SIGKILL);
-    process.reader.join();
+    process->stream.Close();
+    process->Kill();
+    process->reader.join();
   }
 }
 
@@ -60,7 +82,7 @@ void Supervisor::CarryOut(const AgentCommand& command) {
     Tell(pause->device, message);
   } else if (const auto* kill = std::get_if<KillExecutor>(&command)) {
     const auto process = processes_.find(kill->device);
-    if (process != processes_.end()) ::kill(-process->second.pid, SIGKILL);
+    if (process != processes_.end()) process->second->Kill();
   }
 }
 
@@ -75,21 +97,27 @@ absl::Status Supervisor::TryStart(const StartExecutor& start) {
   // The agent starts an executor only after the one before was reaped, so this
   // join is short.
   if (const auto old = processes_.find(start.device); old != processes_.end()) {
-    old->second.reader.join();
+    old->second->reader.join();
     processes_.erase(old);
   }
   int sockets[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
     return ErrnoStatus(errno, "socketpair for an executor");
   }
-  auto stream = std::make_unique<MessageStream>(FileDescriptor(sockets[0]));
+  FileDescriptor ours(sockets[0]);
   const FileDescriptor theirs(sockets[1]);
+  const timeval tell_max = absl::ToTimeval(options_.tell_max);
+  if (::setsockopt(ours.get(), SOL_SOCKET, SO_SNDTIMEO, &tell_max,
+                   sizeof(tell_max)) != 0) {
+    return ErrnoStatus(errno, "SO_SNDTIMEO for an executor");
+  }
   ASSIGN_OR_RETURN(const pid_t pid, Spawn(theirs.get()));
-  MessageStream& ours = *stream;
-  processes_[start.device] = {pid, std::move(stream),
-                              std::thread([this, start, pid, &ours] {
-                                Read(start.device, pid, ours);
-                              })};
+  auto process = std::make_unique<Process>(pid, std::move(ours));
+  process->reader =
+      std::thread([this, device = start.device, started = process.get()] {
+        Read(device, *started);
+      });
+  processes_[start.device] = std::move(process);
   ToExecutor message;
   internal::v1::Prepare& prepare = *message.mutable_prepare();
   *prepare.mutable_assignment() = AssignmentToProto(start.assignment);
@@ -108,6 +136,7 @@ absl::StatusOr<pid_t> Supervisor::Spawn(int socket) const {
   constexpr int kChildFd = 3;
   std::vector<std::string> words = options_.command;
   words.push_back(fmt::format("--executor-fd={}", kChildFd));
+  words.push_back(fmt::format("--executor-parent={}", ::getpid()));
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -138,27 +167,28 @@ absl::StatusOr<pid_t> Supervisor::Spawn(int socket) const {
 void Supervisor::Tell(int device, const ToExecutor& message) {
   const auto process = processes_.find(device);
   if (process == processes_.end()) return;
-  process->second.stream->Write(message).IgnoreError();
+  const absl::Status status = process->second->stream.Write(message);
+  if (!absl::IsDeadlineExceeded(status)) return;
+  sink_(device, ExecutorFailed{absl::DeadlineExceededError(
+                    "the executor process does not read its orders; it was "
+                    "stopped or hangs, and is killed")});
+  process->second->Kill();
 }
 
-void Supervisor::Read(int device, pid_t pid, MessageStream& stream) {
+void Supervisor::Read(int device, Process& process) {
   FromExecutor message;
-  bool garbled = false;
-  while (!garbled && stream.Read(message).ok()) {
-    absl::StatusOr<ExecutorEvent> event = ExecutorEventFromProto(message);
-    if (!event.ok()) {
-      garbled = true;
-      sink_(device, ExecutorFailed{event.status()});
-    } else {
-      sink_(device, *std::move(event));
-    }
+  absl::Status status;
+  while (status.ok()) {
+    status = process.stream.Read(message);
+    if (absl::IsUnavailable(status)) break;
+    absl::StatusOr<ExecutorEvent> event =
+        status.ok() ? ExecutorEventFromProto(message) : status;
+    status = event.status();
+    sink_(device, event.ok() ? *std::move(event) : ExecutorFailed{status});
   }
   // Its stream is closed: it is ending. One that sent nonsense is made to.
-  if (garbled) ::kill(-pid, SIGKILL);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  sink_(device, ExecutorExited{DescribeExit(status)});
+  if (!absl::IsUnavailable(status)) process.Kill();
+  sink_(device, ExecutorExited{DescribeExit(process.Reap())});
 }
 
 }  // namespace penstock

@@ -8,9 +8,13 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "proto/base/file.h"
+#include "proto/base/mutex.h"
 #include "proto/internal/v1/executor.pb.h"
 #include "proto/rpc/tls.h"
 #include "worker/agent/agent.h"
@@ -29,10 +33,14 @@ namespace penstock {
 class Supervisor {
  public:
   struct Options {
-    std::vector<std::string> command;  // The executor's, without its --fd=N.
-    std::string listen_host;           // For executors' tensor transports.
+    // The executor's, without its --executor-fd=N and --executor-parent=PID.
+    std::vector<std::string> command;
+    std::string listen_host;  // For executors' tensor transports.
     std::vector<std::string> roots;
     TlsFiles tls;
+    // An executor that does not take a message for so long is killed. Commands
+    // wait for it, and with them the reports that keep the worker's lease.
+    absl::Duration tell_max = absl::Seconds(3);
   };
   using Sink = std::function<void(int device, ExecutorEvent event)>;
 
@@ -45,20 +53,32 @@ class Supervisor {
 
  private:
   struct Process {
-    pid_t pid = 0;
-    std::unique_ptr<MessageStream> stream;
+    Process(pid_t id, FileDescriptor socket)
+        : pid(id), stream(std::move(socket)) {}
+
+    // SIGKILL to the process and its children, unless it was reaped: its number
+    // may be another's by then.
+    void Kill();
+    // Waits for its end and returns the status of waitpid.
+    int Reap();
+
+    const pid_t pid;
+    MessageStream stream;
     std::thread reader;  // Reads events, then reaps.
+    Mutex mutex;
+    bool reaped ABSL_GUARDED_BY(mutex) = false;
   };
 
   void Start(const StartExecutor& start);
   absl::Status TryStart(const StartExecutor& start);
   absl::StatusOr<pid_t> Spawn(int socket) const;
   void Tell(int device, const internal::v1::ToExecutor& message);
-  void Read(int device, pid_t pid, MessageStream& stream);
+  void Read(int device, Process& process);
 
   const Options options_;
   const Sink sink_;
-  std::map<int, Process> processes_;  // By device; replaced by the next start.
+  // By device; replaced by the next start.
+  std::map<int, std::unique_ptr<Process>> processes_;
 };
 
 }  // namespace penstock

@@ -167,12 +167,16 @@ class Executor {
   }
 
   void ReportProgress() {
-    MutexLock lock(mutex_);
-    while (!stopping_) {
+    for (;;) {
       FromExecutor message;
       *message.mutable_progress() = ProgressOf(*trainer_);
+      // Without the lock: a worker that does not read makes this block.
       Tell(message);
-      changed_.WaitUntil(mutex_, SteadyNow() + kProgressInterval);
+      const absl::Time next = SteadyNow() + kProgressInterval;
+      MutexLock lock(mutex_);
+      while (!stopping_ && changed_.WaitUntil(mutex_, next)) {
+      }
+      if (stopping_) return;
     }
   }
 
@@ -189,10 +193,10 @@ class Executor {
 
 }  // namespace
 
-int RunExecutorProcess(int fd) {
+int RunExecutorProcess(int fd, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The worker may have died before the call above.
-  if (::getppid() == 1) return 1;
+  if (::getppid() != parent) return 1;
   // A sim model's sleeps end when they should, not 50 us later.
   ::prctl(PR_SET_TIMERSLACK, 1);
   return Executor(fd).Run();

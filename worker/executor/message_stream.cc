@@ -25,6 +25,10 @@ absl::Status SendAll(int socket, std::span<const char> bytes) {
     const ssize_t count =
         ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      return absl::DeadlineExceededError(
+          "the other end of the stream does not read");
+    }
     if (count <= 0) return Gone();
     bytes = bytes.subspan(static_cast<size_t>(count));
   }

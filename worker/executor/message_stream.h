@@ -26,6 +26,8 @@ class MessageStream {
 
   // Errors:
   //   Unavailable: the other side is gone.
+  //   DeadlineExceeded: it did not take the message within the socket's
+  //     SO_SNDTIMEO. A part may be sent: the stream is of no use any more.
   //   ResourceExhausted: the message is larger than kBytesMax.
   absl::Status Write(const google::protobuf::MessageLite& message);
 
