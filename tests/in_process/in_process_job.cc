@@ -6,7 +6,6 @@
 #include "proto/base/clock.h"
 #include "proto/base/mutex.h"
 #include "proto/base/status_macros.h"
-#include "proto/file/disk.h"
 #include "worker/link/grpc_link.h"
 #include "worker/link/local_link.h"
 #include "worker/runtime/peers.h"
@@ -87,7 +86,7 @@ class InProcessJob {
                                          .epoch = 1,
                                          .replica = peer / ranks,
                                          .rank = peer % ranks},
-                                        roots, RealDisk(), Events()));
+                                        roots, options_.disk, Events()));
       trainers_.push_back(std::move(trainer));
     }
     return absl::OkStatus();

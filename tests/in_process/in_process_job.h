@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "proto/file/allowed_roots.h"
+#include "proto/file/disk.h"
 #include "proto/metrics.h"
 #include "proto/plan.h"
 #include "worker/link/link.h"
@@ -25,6 +26,8 @@ struct InProcessOptions {
   int64_t pause_after_step = 0;
   // Called by the leader's thread with the metrics of each step.
   std::function<void(const StepMetrics&)> on_step = [](const StepMetrics&) {};
+  // Where checkpoints go; must outlive the job.
+  Disk& disk = RealDisk();
 };
 
 struct InProcessResult {

@@ -4,11 +4,28 @@
 #include <utility>
 #include <variant>
 
+#include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
 #include "proto/file/checkpoint.h"
 #include "worker/checkpoint/commit.h"
 
 namespace penstock {
+namespace {
+
+// Long enough to mean "until told otherwise"; the loop waits again.
+constexpr absl::Duration kIdleWait = absl::Hours(1);
+
+absl::Status StillWriting() {
+  return absl::DeadlineExceededError(
+      "a checkpoint is still being written; look at the disk");
+}
+
+absl::Status StillCommitting() {
+  return absl::DeadlineExceededError(
+      "a checkpoint is still being committed; look at the disk");
+}
+
+}  // namespace
 
 Checkpointer::Checkpointer(const Plan& plan, const Assignment& assignment,
                            RankMemory& memory, Backend& backend, Disk& disk)
@@ -27,8 +44,7 @@ absl::Status Checkpointer::Snapshot(int64_t step, absl::Time deadline) {
   if (writer_->busy()) {
     std::optional<ShardReport> report = writer_->Wait(deadline);
     if (!report.has_value()) {
-      return absl::DeadlineExceededError(
-          "the checkpoint before is still being written; look at the disk");
+      return StillWriting();
     }
     reports_.push_back(*std::move(report));
   }
@@ -67,32 +83,96 @@ std::optional<ShardReport> Checkpointer::Poll() {
   return report;
 }
 
-std::optional<ShardReport> Checkpointer::Wait(absl::Time deadline) {
+absl::StatusOr<std::optional<ShardReport>> Checkpointer::Wait(
+    absl::Time deadline) {
   std::optional<ShardReport> report = Poll();
   if (report.has_value() || !writer_.has_value() || !writer_->busy()) {
     return report;
   }
-  return writer_->Wait(deadline);
+  report = writer_->Wait(deadline);
+  if (!report.has_value()) return StillWriting();
+  return report;
 }
 
-absl::StatusOr<std::string> CheckpointCollector::Add(
-    const ShardReport& report) {
+CheckpointCollector::CheckpointCollector(const Plan& plan, uint64_t epoch,
+                                         const DataCursor& cursor, Disk& disk)
+    : plan_(plan), epoch_(epoch), cursor_(cursor), disk_(disk), thread_([this] {
+        Run();
+      }) {}
+
+CheckpointCollector::~CheckpointCollector() {
+  {
+    MutexLock lock(mutex_);
+    stop_ = true;
+    changed_.NotifyAll();
+  }
+  thread_.join();
+}
+
+absl::Status CheckpointCollector::Add(const ShardReport& report,
+                                      absl::Time deadline) {
   std::vector<ShardReport>& reports = pending_[report.step];
   reports.push_back(report);
-  if (reports.size() < plan_.ranks.size()) return std::string();
-  const std::vector<ShardReport> complete = std::move(reports);
+  if (reports.size() < plan_.ranks.size()) return absl::OkStatus();
+  Job job{report.step, std::move(reports)};
   pending_.erase(report.step);
+  MutexLock lock(mutex_);
+  while (jobs_.size() >= kQueueMax) {
+    if (!changed_.WaitUntil(mutex_, deadline)) return StillCommitting();
+  }
+  jobs_.push_back(std::move(job));
+  changed_.NotifyAll();
+  return absl::OkStatus();
+}
+
+std::vector<CommitResult> CheckpointCollector::Poll() {
+  MutexLock lock(mutex_);
+  return std::exchange(results_, {});
+}
+
+absl::StatusOr<std::vector<CommitResult>> CheckpointCollector::Wait(
+    absl::Time deadline) {
+  MutexLock lock(mutex_);
+  while (committing_ || !jobs_.empty()) {
+    if (!changed_.WaitUntil(mutex_, deadline)) return StillCommitting();
+  }
+  return std::exchange(results_, {});
+}
+
+void CheckpointCollector::Run() {
+  for (;;) {
+    Job job;
+    {
+      MutexLock lock(mutex_);
+      while (!stop_ && jobs_.empty()) {
+        changed_.WaitUntil(mutex_, SteadyNow() + kIdleWait);
+      }
+      if (stop_) return;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+      committing_ = true;
+      changed_.NotifyAll();
+    }
+    CommitResult result{job.step, Commit(job)};
+    MutexLock lock(mutex_);
+    results_.push_back(std::move(result));
+    committing_ = false;
+    changed_.NotifyAll();
+  }
+}
+
+absl::StatusOr<std::string> CheckpointCollector::Commit(const Job& job) {
   const JobSpec& spec = plan_.spec;
   Manifest manifest{.job = spec.name,
                     .epoch = epoch_,
-                    .step = report.step,
+                    .step = job.step,
                     .model = std::get<Gpt2Config>(spec.model.architecture),
-                    .samples = cursor_.SamplesAfter(report.step),
+                    .samples = cursor_.SamplesAfter(job.step),
                     .shuffled = spec.data.order == SampleOrder::kShuffled,
                     .seed = spec.seed};
   ASSIGN_OR_RETURN(std::string path,
                    CommitCheckpoint(plan_.checkpoint_directory,
-                                    std::move(manifest), complete, disk_));
+                                    std::move(manifest), job.reports, disk_));
   RETURN_IF_ERROR(
       PruneCheckpoints(plan_.checkpoint_directory, spec.checkpoint.keep, disk_)
           .status());

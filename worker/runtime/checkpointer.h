@@ -6,12 +6,14 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "kernels/backend.h"
+#include "proto/base/mutex.h"
 #include "proto/file/disk.h"
 #include "proto/plan.h"
 #include "worker/checkpoint/shard_writer.h"
@@ -44,7 +46,9 @@ class Checkpointer {
   std::optional<ShardReport> Poll();
 
   // As Poll, but waits for a write that is not over.
-  std::optional<ShardReport> Wait(absl::Time deadline);
+  //
+  // Errors: DeadlineExceeded: it is still not over at `deadline`.
+  absl::StatusOr<std::optional<ShardReport>> Wait(absl::Time deadline);
 
  private:
   const Plan& plan_;
@@ -54,26 +58,69 @@ class Checkpointer {
   std::deque<ShardReport> reports_;  // Fetched, not yet polled; 2 at most.
 };
 
-// The leader's part: collects the reports of all ranks and makes them a
-// checkpoint when they are complete. Thread-compatible.
+// What became of a checkpoint whose shards were all reported.
+struct CommitResult {
+  int64_t step = 0;
+  // Its path, or why there is none (those of CommitCheckpoint and
+  // PruneCheckpoints); training can go on.
+  absl::StatusOr<std::string> path;
+};
+
+// The leader's part: collects the reports of all ranks and, when they are
+// complete, makes them a checkpoint in the background, for that opens and syncs
+// files while all ranks would wait.
+//
+// Owns one thread, which makes one commit at a time. Thread-compatible.
 class CheckpointCollector {
  public:
-  CheckpointCollector(const Plan& plan, uint64_t epoch,
-                      const DataCursor& cursor, Disk& disk)
-      : plan_(plan), epoch_(epoch), cursor_(cursor), disk_(disk) {}
+  // Complete checkpoints that may wait for the commit of the one before.
+  static constexpr size_t kQueueMax = 2;
 
-  // Takes a report in. When it completes a checkpoint, commits it, removes old
-  // ones, and returns its path; empty while reports are missing.
+  // `plan` and `disk` must outlive this.
+  CheckpointCollector(const Plan& plan, uint64_t epoch,
+                      const DataCursor& cursor, Disk& disk);
+
+  // Waits for a commit in progress, and drops those that wait.
+  ~CheckpointCollector();
+
+  CheckpointCollector(const CheckpointCollector&) = delete;
+  CheckpointCollector& operator=(const CheckpointCollector&) = delete;
+
+  // Takes a report in. When it completes a checkpoint, has it committed and old
+  // ones removed. Waits only when kQueueMax of them are waiting.
   //
-  // Errors: those of CommitCheckpoint; training can go on.
-  absl::StatusOr<std::string> Add(const ShardReport& report);
+  // Errors: DeadlineExceeded: they still do at `deadline` (of SteadyNow).
+  absl::Status Add(const ShardReport& report, absl::Time deadline);
+
+  // The results since the last call, oldest first.
+  std::vector<CommitResult> Poll();
+
+  // As Poll, but waits until nothing is to be committed any more.
+  //
+  // Errors: DeadlineExceeded: a commit is still not over at `deadline`.
+  absl::StatusOr<std::vector<CommitResult>> Wait(absl::Time deadline);
 
  private:
+  struct Job {
+    int64_t step = 0;
+    std::vector<ShardReport> reports;
+  };
+
+  void Run();
+  absl::StatusOr<std::string> Commit(const Job& job);
+
   const Plan& plan_;
   const uint64_t epoch_;
   const DataCursor cursor_;
   Disk& disk_;
   std::map<int64_t, std::vector<ShardReport>> pending_;  // By step.
+  Mutex mutex_;
+  CondVar changed_;
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  bool committing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::vector<CommitResult> results_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
 };
 
 }  // namespace penstock

@@ -89,9 +89,9 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
       MakeKey(step, MessageKind::kStepReport, 0, self_);
   const MessageKey decision_key =
       MakeKey(step, MessageKind::kStepDecision, 0, 0);
-  const absl::Time deadline = SteadyNow() + wait_max_;
   DecisionMessage message;
   if (!is_leader()) {
+    const absl::Time deadline = SteadyNow() + wait_max_;
     reports_[self_] = Encode(report);
     RETURN_IF_ERROR(link_.PostReceive(0, decision_key, decision_));
     RETURN_IF_ERROR(link_.Send(0, report_key, reports_[self_]));
@@ -111,6 +111,8 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
     for (int peer = 1; peer < peers_; ++peer) {
       RETURN_IF_ERROR(link_.Send(peer, decision_key, decision_));
     }
+    // Counts from here: gathering and deciding have taken their own time.
+    const absl::Time deadline = SteadyNow() + wait_max_;
     for (int peer = 1; peer < peers_; ++peer) {
       RETURN_IF_ERROR(link_.WaitSent(peer, decision_key, deadline));
     }

@@ -1,10 +1,14 @@
 #include "worker/runtime/step_agreement.h"
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "proto/base/clock.h"
 #include "worker/link/local_link.h"
 
 namespace penstock {
@@ -75,6 +79,62 @@ TEST(StepAgreementTest, TheLeaderSeesAllReportsAndAllGetItsDecision) {
     EXPECT_FALSE(outcome.decisions[peer]->stop);
   }
   EXPECT_EQ(outcome.seen[2].shard->epoch, 7);
+}
+
+// Remembers the last deadline of a WaitSent.
+class DeadlineLink final : public Link {
+ public:
+  explicit DeadlineLink(std::unique_ptr<Link> link) : link_(std::move(link)) {}
+
+  absl::Status Send(int peer, const MessageKey& key,
+                    std::span<const std::byte> bytes) override {
+    return link_->Send(peer, key, bytes);
+  }
+  absl::Status WaitSent(int peer, const MessageKey& key,
+                        absl::Time deadline) override {
+    sent_deadline = deadline;
+    return link_->WaitSent(peer, key, deadline);
+  }
+  absl::Status PostReceive(int peer, const MessageKey& key,
+                           std::span<std::byte> bytes) override {
+    return link_->PostReceive(peer, key, bytes);
+  }
+  absl::Status WaitReceived(int peer, const MessageKey& key,
+                            absl::Time deadline) override {
+    return link_->WaitReceived(peer, key, deadline);
+  }
+  void Abort(const absl::Status& reason) override { link_->Abort(reason); }
+
+  absl::Time sent_deadline;
+
+ private:
+  const std::unique_ptr<Link> link_;
+};
+
+TEST(StepAgreementTest, TheLeadersTimeToSendStartsWhenItHasDecided) {
+  Plan plan;
+  plan.ranks.resize(2);
+  const std::shared_ptr<LocalHub> hub = LocalHub::Create(2);
+  DeadlineLink leader_link(hub->link(0));
+  const std::unique_ptr<Link> other_link = hub->link(1);
+  const std::vector<int> norms = {0, 0};
+  constexpr absl::Duration kWaitMax = absl::Seconds(30);
+  StepAgreement leader(plan, {.rank = 0}, norms, leader_link, kWaitMax);
+  StepAgreement other(plan, {.rank = 1}, norms, *other_link, kWaitMax);
+  absl::Time decided;
+  std::thread thread([&] {
+    EXPECT_TRUE(
+        other.Agree(1, {}, [](const auto&) { return StepDecision{}; }).ok());
+  });
+  EXPECT_TRUE(leader
+                  .Agree(1, {},
+                         [&](const auto&) {
+                           decided = SteadyNow();
+                           return StepDecision{};
+                         })
+                  .ok());
+  thread.join();
+  EXPECT_GE(leader_link.sent_deadline, decided + kWaitMax);
 }
 
 TEST(StepAgreementTest, ALeaderThatCannotDecideEndsEveryone) {

@@ -11,6 +11,7 @@
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
+#include "worker/checkpoint/commit.h"
 #include "worker/model/gpt2_layers.h"
 #include "worker/runtime/message_tag.h"
 #include "worker/runtime/model_stage.h"
@@ -71,6 +72,8 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
   ASSIGN_OR_RETURN(memory_, PlanRankMemory(*backend_, plan_, assignment_.rank));
   int64_t start_samples = 0;
   if (Gpt2Of(plan_) != nullptr) {
+    ASSIGN_OR_RETURN(plan_.checkpoint_directory,
+                     roots.Resolve(plan_.checkpoint_directory));
     ASSIGN_OR_RETURN(start_samples,
                      LoadWeights(plan_, roots, *backend_, memory_));
     cursor_ = DataCursor::Of(plan_, start_samples);
@@ -83,6 +86,12 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
   checkpointer_.emplace(plan_, assignment_, memory_, *backend_, disk_);
   if (assignment_.replica == 0 && assignment_.rank == 0) {
     collector_.emplace(plan_, assignment_.epoch, cursor_, disk_);
+    if (Gpt2Of(plan_) != nullptr) {
+      RETURN_IF_ERROR(
+          Annotate(RemoveStaleTemporaries(plan_.checkpoint_directory,
+                                          assignment_.epoch, disk_),
+                   "what an earlier plan left half-written"));
+    }
   }
   MutexLock lock(mutex_);
   progress_.step = plan_.start.step;
@@ -239,8 +248,9 @@ absl::StatusOr<StepDecision> Trainer::Decide(
   StepDecision decision;
   for (const StepReport& report : reports) {
     decision.loss += report.loss_sum;
-    if (report.shard.has_value()) CollectShard(*report.shard);
   }
+  RETURN_IF_ERROR(CollectShards(reports));
+  NoteCheckpoints(collector_->Poll());
   decision.loss /= static_cast<double>(TokensPerStep());
   decision.grad_norm = GlobalNorm(reports);
   if (!std::isfinite(decision.loss) || !std::isfinite(decision.grad_norm)) {
@@ -275,20 +285,31 @@ double Trainer::GlobalNorm(const std::vector<StepReport>& reports) const {
   return std::sqrt(sum);
 }
 
-void Trainer::CollectShard(const ShardReport& report) {
-  const absl::StatusOr<std::string> path = collector_->Add(report);
-  checkpoint_status_ = path.status();
-  if (!path.ok()) {
-    events_.on_log(
-        "warn", fmt::format("checkpoint of step {} was not made: {}",
-                            report.step, std::string(path.status().message())));
-    return;
+absl::Status Trainer::CollectShards(const std::vector<StepReport>& reports) {
+  for (const StepReport& report : reports) {
+    if (!report.shard.has_value()) continue;
+    RETURN_IF_ERROR(collector_->Add(*report.shard, Deadline()));
   }
-  if (path->empty()) return;
-  events_.on_log("info", fmt::format("checkpoint complete: {}", *path));
-  MutexLock lock(mutex_);
-  progress_.checkpoint = *path;
-  progress_.checkpoint_step = report.step;
+  return absl::OkStatus();
+}
+
+void Trainer::NoteCheckpoints(const std::vector<CommitResult>& results) {
+  for (const CommitResult& result : results) {
+    checkpoint_status_ = result.path.status();
+    if (!result.path.ok()) {
+      events_.on_log(
+          "warn",
+          fmt::format("checkpoint of step {} was not made: {}", result.step,
+                      std::string(checkpoint_status_.message())));
+      continue;
+    }
+    checkpoint_step_ = result.step;
+    events_.on_log("info",
+                   fmt::format("checkpoint complete: {}", *result.path));
+    MutexLock lock(mutex_);
+    progress_.checkpoint = *result.path;
+    progress_.checkpoint_step = result.step;
+  }
 }
 
 void Trainer::PublishMetrics(int64_t step, const StepDecision& decision,
@@ -315,26 +336,34 @@ void Trainer::PublishMetrics(int64_t step, const StepDecision& decision,
 absl::Status Trainer::FinishCheckpoints(int64_t step) {
   constexpr int kRounds = 2;  // The last checkpoint's and the one's before.
   for (int round = 1; round <= kRounds; ++round) {
-    StepReport report{.shard = checkpointer_->Wait(Deadline())};
+    StepReport report;
+    ASSIGN_OR_RETURN(report.shard, checkpointer_->Wait(Deadline()));
     report.norms_squared.resize(counted_[assignment_.rank].size());
-    RETURN_IF_ERROR(agreement_
-                        ->Agree(step + round, report,
-                                [&](const std::vector<StepReport>& reports)
-                                    -> absl::StatusOr<StepDecision> {
-                                  for (const StepReport& each : reports) {
-                                    if (each.shard.has_value())
-                                      CollectShard(*each.shard);
-                                  }
-                                  if (round == kRounds) {
-                                    RETURN_IF_ERROR(
-                                        Annotate(checkpoint_status_,
-                                                 "the last checkpoint"));
-                                  }
-                                  return StepDecision{};
-                                })
-                        .status());
+    const auto decide = [&](const std::vector<StepReport>& reports)
+        -> absl::StatusOr<StepDecision> {
+      RETURN_IF_ERROR(CollectShards(reports));
+      if (round == kRounds) RETURN_IF_ERROR(CheckLastCheckpoint(step));
+      return StepDecision{};
+    };
+    RETURN_IF_ERROR(agreement_->Agree(step + round, report, decide).status());
   }
   return absl::OkStatus();
+}
+
+// The others wait for the decision meanwhile; half of their time, so that this
+// error is the one that is reported.
+absl::Status Trainer::CheckLastCheckpoint(int64_t step) {
+  ASSIGN_OR_RETURN(const std::vector<CommitResult> results,
+                   collector_->Wait(SteadyNow() + wait_max_ / 2));
+  NoteCheckpoints(results);
+  RETURN_IF_ERROR(Annotate(checkpoint_status_, "the last checkpoint"));
+  if (Gpt2Of(plan_) == nullptr || step == plan_.start.step ||
+      checkpoint_step_ == step) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(fmt::format(
+      "no checkpoint of the last step, {}, was made: shards are missing",
+      step));
 }
 
 Progress Trainer::progress() const {

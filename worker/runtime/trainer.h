@@ -42,9 +42,11 @@ struct TrainerEvents {
 // Prepare and Run are called by one thread; Pause and progress by any.
 class Trainer {
  public:
-  // Allocates the planned memory and loads what training starts from.
+  // Allocates the planned memory and loads what training starts from. On the
+  // leader, removes what earlier plans left half-written.
   //
   // Errors: ResourceExhausted: the device has not enough memory;
+  //   PermissionDenied: the plan's checkpoints go outside of `roots`;
   //   those of LoadWeights and SampleReader::Open.
   static absl::StatusOr<std::unique_ptr<Trainer>> Prepare(
       const Plan& plan, const Assignment& assignment, const AllowedRoots& roots,
@@ -57,6 +59,7 @@ class Trainer {
   // that the other ranks stop at once, and the link must be destroyed first.
   //
   // Errors: those of StepExecutor::Run, StepAgreement and Checkpointer;
+  //   those of the commit: the last checkpoint was not made;
   //   OutOfRange: the loss or the gradient norm is not finite any more.
   absl::Status Run(Link& link);
 
@@ -89,7 +92,9 @@ class Trainer {
   absl::StatusOr<StepDecision> Decide(int64_t step,
                                       const std::vector<StepReport>& reports);
   double GlobalNorm(const std::vector<StepReport>& reports) const;
-  void CollectShard(const ShardReport& report);
+  absl::Status CollectShards(const std::vector<StepReport>& reports);
+  void NoteCheckpoints(const std::vector<CommitResult>& results);
+  absl::Status CheckLastCheckpoint(int64_t step);
   void PublishMetrics(int64_t step, const StepDecision& decision,
                       const std::vector<StepReport>& reports);
 
@@ -97,7 +102,7 @@ class Trainer {
   absl::Time Deadline() const;
 
   // Constant after Prepare.
-  const Plan plan_;
+  Plan plan_;
   const Assignment assignment_;
   const TrainerEvents events_;
   const absl::Duration wait_max_;
@@ -113,6 +118,7 @@ class Trainer {
   std::optional<Checkpointer> checkpointer_;
   std::optional<CheckpointCollector> collector_;  // On the leader.
   absl::Status checkpoint_status_;  // Of the last commit; on the leader.
+  int64_t checkpoint_step_ = 0;     // The last one committed.
   std::optional<StepAgreement> agreement_;    // Set while Run runs, as the
   std::unique_ptr<GradientReducer> reducer_;  // next two; with replicas only.
   std::unique_ptr<StepExecutor> executor_;

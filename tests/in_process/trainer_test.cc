@@ -1,0 +1,120 @@
+// How a job's training ends: at its last step, by a pause, or with an error
+// that says what to do.
+
+#include "worker/runtime/trainer.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <limits>
+#include <string>
+
+#include "coordinator/planner/planner.h"
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/base/file.h"
+#include "proto/file/faulty_disk.h"
+#include "tests/in_process/in_process_job.h"
+
+namespace penstock {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest() {
+    root_ = testing::TempDir() + fmt::format("/trainer-{}", ::getpid());
+    fs::create_directories(root_);
+    std::string tokens;
+    for (int i = 0; i < 1024; ++i) {
+      tokens.push_back(static_cast<char>(i * i % 31));
+      tokens.push_back('\0');
+    }
+    EXPECT_TRUE(WriteFileAtomically(root_ + "/tokens.bin", tokens).ok());
+  }
+  ~TrainerTest() override { fs::remove_all(root_); }
+
+  Plan PlanOf(double learning_rate, int64_t pipeline) const {
+    JobSpec spec;
+    spec.name = "job";
+    spec.model.architecture = Gpt2Config{.layers = 2,
+                                         .hidden = 16,
+                                         .heads = 2,
+                                         .sequence_length = 8,
+                                         .vocabulary = 31};
+    spec.data.tokens = root_ + "/tokens.bin";
+    spec.optimizer.learning_rate = learning_rate;
+    spec.batch = {.micro_batch_size = 2, .micro_batches = 2};
+    spec.parallelism = {.pipeline = pipeline, .data = 1, .schedule = "1f1b"};
+    spec.steps = 4;
+    const std::vector<DeviceShape> devices(
+        pipeline, {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
+    absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    plan->checkpoint_directory = root_ + "/checkpoints";
+    return *std::move(plan);
+  }
+
+  std::string root_;
+};
+
+TEST_F(TrainerTest, EndsWithACheckpointOfTheLastStep) {
+  const auto result = RunInProcess(PlanOf(1e-3, 2), {.root = root_});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->progress.step, 4);
+  EXPECT_EQ(result->progress.checkpoint_step, 4);
+  EXPECT_TRUE(fs::exists(result->progress.checkpoint + "/manifest.json"));
+}
+
+TEST_F(TrainerTest, APauseEndsTheStepAndSavesIt) {
+  const auto result =
+      RunInProcess(PlanOf(1e-3, 2), {.root = root_, .pause_after_step = 2});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->progress.step, 2);
+  EXPECT_EQ(result->progress.checkpoint_step, 2);
+}
+
+TEST_F(TrainerTest, ALossThatIsNotFiniteEndsTheJobAndNamesTheStep) {
+  const auto result = RunInProcess(PlanOf(1e30, 1), {.root = root_});
+  EXPECT_TRUE(absl::IsOutOfRange(result.status())) << result.status();
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("step 2"));
+  EXPECT_THAT(std::string(result.status().message()),
+              HasSubstr("training diverged"));
+}
+
+TEST_F(TrainerTest, AJobWithoutItsLastCheckpointHasFailed) {
+  FaultyDisk disk(FaultyDisk::Fault::kFull, 0);
+  const auto result =
+      RunInProcess(PlanOf(1e-3, 1), {.root = root_, .disk = disk});
+  EXPECT_TRUE(absl::IsResourceExhausted(result.status())) << result.status();
+  EXPECT_THAT(std::string(result.status().message()),
+              HasSubstr("last checkpoint"));
+}
+
+TEST_F(TrainerTest, RefusesCheckpointsOutsideOfTheRoots) {
+  Plan plan = PlanOf(1e-3, 2);
+  plan.checkpoint_directory = testing::TempDir() + "/elsewhere";
+  const auto result = RunInProcess(plan, {.root = root_});
+  EXPECT_TRUE(absl::IsPermissionDenied(result.status())) << result.status();
+  EXPECT_FALSE(fs::exists(plan.checkpoint_directory));
+}
+
+TEST_F(TrainerTest, RemovesWhatEarlierPlansLeftHalfWritten) {
+  const Plan plan = PlanOf(1e-3, 2);
+  // RunInProcess executes epoch 1.
+  const std::string stale =
+      plan.checkpoint_directory + "/.step-00000007.epoch-0";
+  const std::string newer =
+      plan.checkpoint_directory + "/.step-00000007.epoch-2";
+  fs::create_directories(stale);
+  fs::create_directories(newer);
+  ASSERT_TRUE(RunInProcess(plan, {.root = root_}).ok());
+  EXPECT_FALSE(fs::exists(stale));
+  EXPECT_TRUE(fs::exists(newer));
+}
+
+}  // namespace
+}  // namespace penstock
