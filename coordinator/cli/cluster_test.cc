@@ -75,15 +75,18 @@ TEST_F(ClusterTest, UpStartsAndDownStopsExactlyThose) {
   EXPECT_EQ(Down().out, "nothing was running\n");
 }
 
-TEST_F(ClusterTest, TellsWorkersTheirNameCoordinatorAndRoots) {
+TEST_F(ClusterTest, TellsWorkersTheirNameCoordinatorRootsAndMemory) {
   EXPECT_EQ(Up("1").exit_code, 0);
   std::string log;
   while (log.empty()) log = ReadFile(state_dir_ + "/worker-0/log").value_or("");
   std::string here = std::filesystem::current_path().string();
-  EXPECT_EQ(log, "--state-dir " + state_dir_ + "/worker-0 --root " +
-                     state_dir_ + " --root " + here + " --coordinator " +
-                     coordinator_.server->address() +
-                     " --name worker-0 --listen-host 127.0.0.1\n");
+  const std::string told = "--state-dir " + state_dir_ + "/worker-0 --root " +
+                           state_dir_ + " --root " + here + " --coordinator " +
+                           coordinator_.server->address() +
+                           " --name worker-0 --listen-host 127.0.0.1 "
+                           "--memory-bytes ";
+  ASSERT_EQ(log.substr(0, told.size()), told);
+  EXPECT_GT(std::stoll(log.substr(told.size())), 0);
 }
 
 TEST_F(ClusterTest, RefusesToStartTwice) {
