@@ -24,7 +24,8 @@ class FailureTest(unittest.TestCase):
         return self.cluster.wait("victim",
                                  lambda j: int(j.get("step", 0)) >= 30)
 
-    def assert_ends_as_if_nothing_had_happened(self, steps=STEPS):
+    def assert_ends_as_if_nothing_had_happened(self, steps=STEPS,
+                                               metrics_kept=True):
         job = self.cluster.wait_for_end("victim")
         self.assertEqual(job["state"], "JOB_STATE_SUCCEEDED", job["reason"])
         _, whole = self.cluster.train("whole", spec(steps=steps))
@@ -32,7 +33,13 @@ class FailureTest(unittest.TestCase):
                   for j in (job, whole)]
         self.assertEqual(hashes[0], hashes[1])
         steps_seen = [m["step"] for m in self.cluster.metrics("victim")]
-        self.assertEqual(steps_seen, list(range(1, steps + 1)))
+        if metrics_kept:
+            self.assertEqual(steps_seen, list(range(1, steps + 1)))
+        else:
+            # What the lost worker knew of its last second is lost with it, if a
+            # checkpoint has those steps already.
+            self.assertEqual(steps_seen, sorted(set(steps_seen)))
+            self.assertEqual(steps_seen[-1], steps)
         return job
 
     def test_a_killed_executor_is_replaced(self):
@@ -53,7 +60,7 @@ class FailureTest(unittest.TestCase):
         job = self.start_job()
         victim = job["ranks"][0]["worker"]
         os.kill(self.cluster.pids()[victim], signal.SIGKILL)
-        job = self.assert_ends_as_if_nothing_had_happened()
+        job = self.assert_ends_as_if_nothing_had_happened(metrics_kept=False)
         self.assertGreaterEqual(int(job["recoveries"]), 1)
 
     def test_training_goes_on_without_its_coordinator(self):

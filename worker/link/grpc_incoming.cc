@@ -90,6 +90,8 @@ void GrpcIncoming::Streams::OnCall(IncomingStream& stream) {
     stream.End(aborted_);
   } else if (streams_.size() > peers_.size() + kStrangersMax) {
     stream.End(absl::ResourceExhaustedError("too many streams"));
+  } else {
+    stream.ExpectHello(options_.hello_timeout, queue_);
   }
 }
 

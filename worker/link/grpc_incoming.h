@@ -22,6 +22,7 @@ struct IncomingOptions {
   int self = 0;
   int peers = 0;
   std::string listen_host;
+  absl::Duration hello_timeout = absl::Seconds(10);
   TlsFiles tls;
 };
 
@@ -34,7 +35,7 @@ struct IncomingEvents {
 
 // The receiving end of a GrpcLink: hosts TensorTransport and puts what arrives
 // into posted buffers. Senders of another job or epoch, and those that break
-// the rules of the transport, are refused.
+// the rules of the transport or do not say hello in time, are refused.
 //
 // Thread-safe.
 class GrpcIncoming {

@@ -1,5 +1,7 @@
 #include "worker/link/grpc_incoming_stream.h"
 
+#include <chrono>
+
 #include "proto/rpc/grpc_status.h"
 #include "worker/link/grpc_bytes.h"
 
@@ -40,7 +42,27 @@ void IncomingStream::OnRead(bool ok) {
   DoneIfIdle();
 }
 
+void IncomingStream::ExpectHello(absl::Duration timeout,
+                                 grpc::ServerCompletionQueue* queue) {
+  timing_ = true;
+  hello_timeout_ = timeout;
+  hello_alarm_.Set(
+      queue,
+      std::chrono::system_clock::now() + absl::ToChronoNanoseconds(timeout),
+      &on_hello_timeout_);
+}
+
+void IncomingStream::OnHelloTimeout(bool expired) {
+  timing_ = false;
+  if (expired && peer_ < 0) {
+    End(absl::DeadlineExceededError("no hello came within " +
+                                    absl::FormatDuration(hello_timeout_)));
+  }
+  DoneIfIdle();
+}
+
 void IncomingStream::Accept(int peer) {
+  hello_alarm_.Cancel();
   peer_ = peer;
   accepting_ = true;
   context_.AddInitialMetadata(kAcceptedKey, "1");
@@ -56,6 +78,7 @@ void IncomingStream::End(const absl::Status& status) {
   if (ending_) return;
   ending_ = true;
   end_ = status;
+  if (timing_) hello_alarm_.Cancel();
   Advance();
 }
 
@@ -91,7 +114,7 @@ void IncomingStream::OnFinished() {
 }
 
 void IncomingStream::DoneIfIdle() {
-  if (finished_ && !reading_ && !writing_) owner_->OnDone(*this);
+  if (finished_ && !reading_ && !writing_ && !timing_) owner_->OnDone(*this);
 }
 
 }  // namespace penstock

@@ -5,6 +5,8 @@
 #include <deque>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grpcpp/alarm.h"
 #include "grpcpp/completion_queue.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/async_stream.h"
@@ -50,6 +52,9 @@ class IncomingStream {
 
   int peer() const { return peer_; }
 
+  // Ends the call with DeadlineExceeded unless Accept comes within `timeout`.
+  void ExpectHello(absl::Duration timeout, grpc::ServerCompletionQueue* queue);
+
   // Tells the sender that it is welcome.
   void Accept(int peer);
 
@@ -65,6 +70,7 @@ class IncomingStream {
   };
 
   void OnCall(bool ok);
+  void OnHelloTimeout(bool expired);
   void OnRead(bool ok);
   void OnWritten();
   void OnFinished();
@@ -79,15 +85,21 @@ class IncomingStream {
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> call_;
 
   GrpcEventLoop::Handler on_call_ = [this](bool ok) { OnCall(ok); };
+  GrpcEventLoop::Handler on_hello_timeout_ = [this](bool expired) {
+    OnHelloTimeout(expired);
+  };
   GrpcEventLoop::Handler on_read_ = [this](bool ok) { OnRead(ok); };
   GrpcEventLoop::Handler on_written_ = [this](bool) { OnWritten(); };
   GrpcEventLoop::Handler on_finished_ = [this](bool) { OnFinished(); };
 
   int peer_ = -1;
+  grpc::Alarm hello_alarm_;
+  absl::Duration hello_timeout_;
   grpc::ByteBuffer message_;
   std::deque<Credit> credits_;  // To be sent; one per posted buffer.
   absl::Status end_;
 
+  bool timing_ = false;  // The alarm is set.
   bool accepting_ = false;
   bool reading_ = false;
   bool writing_ = false;

@@ -140,6 +140,7 @@ absl::Status GrpcLinkImpl::Listen() {
            .self = options_.self,
            .peers = peers(),
            .listen_host = options_.listen_host,
+           .hello_timeout = options_.hello_timeout,
            .tls = options_.tls},
           {.on_received =
                [this](int peer, const MessageKey& key,
@@ -226,8 +227,11 @@ void GrpcLinkImpl::OnEnded(int peer, const absl::Status& status) {
   const std::string message(status.message());
   absl::Status gone =
       absl::UnavailableError(message.empty() ? "closed its link" : message);
-  // Who is refused for its job or epoch must stop, not try again.
-  if (status.code() == absl::StatusCode::kFailedPrecondition) gone = status;
+  // Refused, as for an epoch that is over: this executor must stop, but nothing
+  // is wrong with the job, so the next epoch may go on.
+  if (status.code() == absl::StatusCode::kFailedPrecondition) {
+    gone = absl::AbortedError(message);
+  }
   gone = Name(peer, gone);
   pending_.FailPeer(peer, gone);
   counts_.Ended(peer, gone);

@@ -21,6 +21,8 @@ struct GrpcLinkOptions {
   std::vector<std::string> peer_names;
   std::string listen_host = "127.0.0.1";  // "[::1]" for IPv6.
   TlsFiles tls;                           // Required beyond loopback.
+  // A stream that has not said by then whose it is, is ended.
+  absl::Duration hello_timeout = absl::Seconds(10);
 };
 
 // Joins executors of any machines over gRPC (tensor_transport.proto). Tensors
@@ -54,8 +56,8 @@ class GrpcLink : public Link {
   //
   // Errors:
   //   InvalidArgument: not one address per peer.
-  //   FailedPrecondition: a peer is of another job or epoch; or plaintext to
-  //     another machine; or called before.
+  //   FailedPrecondition: plaintext to another machine; or called before.
+  //   Aborted: a peer refused, as it is of another job or epoch.
   //   Unavailable: a peer cannot be reached; the message names it.
   //   DeadlineExceeded: a peer has not answered by `deadline`; likewise.
   virtual absl::Status Connect(const std::vector<std::string>& peer_addresses,

@@ -18,12 +18,14 @@ constexpr uint64_t kEpoch = 4;
 
 absl::Time Never() { return SteadyNow() + absl::Seconds(60); }
 
-std::unique_ptr<GrpcLink> StartLink(int self, uint64_t epoch = kEpoch,
-                                    const std::string& job = "job") {
+std::unique_ptr<GrpcLink> StartLink(
+    int self, uint64_t epoch = kEpoch, const std::string& job = "job",
+    absl::Duration hello_timeout = absl::Seconds(10)) {
   auto link = GrpcLink::Start({.job = job,
                                .epoch = epoch,
                                .self = self,
-                               .peer_names = {"rank 0", "rank 1", "rank 2"}});
+                               .peer_names = {"rank 0", "rank 1", "rank 2"},
+                               .hello_timeout = hello_timeout});
   EXPECT_TRUE(link.ok()) << link.status();
   return *std::move(link);
 }
@@ -203,11 +205,32 @@ TEST(GrpcLinkTest, ConnectTellsAStaleExecutorToStop) {
   const auto current = StartLink(1);
   const absl::Status status =
       stale->Connect({"", current->address(), ""}, Never());
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted) << status;
   ExpectContains(status, "rank 1 at " + current->address());
   ExpectContains(status, "this is epoch 4 of job job");
-  EXPECT_EQ(stale->Send(1, {1, 1}, bytes).code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(stale->Send(1, {1, 1}, bytes).code(), absl::StatusCode::kAborted);
+}
+
+TEST(GrpcLinkTest, EndsAStreamThatDoesNotSayWhoseItIs) {
+  const auto link = StartLink(0, kEpoch, "job", absl::Milliseconds(20));
+  RawSender silent(*link);
+  const grpc::Status status = silent.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(status.error_message(), "no hello came within 20ms");
+}
+
+TEST(GrpcLinkTest, KeepsAStreamThatSaidWhoseItIs) {
+  std::vector<std::byte> target(1);
+  const auto link = StartLink(0, kEpoch, "job", absl::Milliseconds(200));
+  RawSender sender(*link);
+  ASSERT_TRUE(sender.Hello());
+  ASSERT_TRUE(link->PostReceive(1, {1, 7}, target).ok());
+  sender.ExpectCredit(7, 1);
+  RawSender silent(*link);
+  // The deadline of a later stream has passed, so has that of the first.
+  EXPECT_EQ(silent.Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  ASSERT_TRUE(sender.Slice(7, 0, "x"));
+  EXPECT_TRUE(link->WaitReceived(1, {1, 7}, Never()).ok());
 }
 
 TEST(GrpcLinkTest, ConnectNamesAPeerThatIsNotThere) {

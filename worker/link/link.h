@@ -36,7 +36,8 @@ struct MessageKey {
 // be repeated.
 //
 // Errors of every method:
-//   Aborted, or what Abort was called with: the link was aborted.
+//   Aborted, or what Abort was called with: the link was aborted, or the peer
+//     refused this executor, e.g. for its epoch.
 //   Unavailable: the peer is gone; the message names it. A message that was
 //     complete before is still handed over.
 //   InvalidArgument: no such peer, or the key is in use.
