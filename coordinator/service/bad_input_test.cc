@@ -4,8 +4,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <filesystem>
+
 #include "coordinator/service/service_fixture.h"
 #include "proto/base/file.h"
+#include "proto/file/manifest.h"
 #include "proto/rpc/channel.h"
 
 namespace penstock {
@@ -102,6 +106,57 @@ TEST_F(BadInputTest, CheckpointPathOutsideTheRoots) {
                 "checkpoint.resume_from: ");
 }
 
+TEST_F(BadInputTest, ModelPathOutsideTheRoots) {
+  v1::JobSpec spec = Gpt2Job("job", WriteData("t.bin", std::string(64, '\0')));
+  spec.mutable_model()->set_init_from("/etc");
+  ExpectRefused(Submit(spec), grpc::StatusCode::PERMISSION_DENIED,
+                "model.init_from: ");
+}
+
+TEST_F(BadInputTest, CheckpointOfAnotherModel) {
+  v1::JobSpec spec = Gpt2Job("job", WriteData("t.bin", std::string(64, '\0')));
+  const Manifest manifest = {.job = "before",
+                             .epoch = 1,
+                             .step = 1,
+                             .model = {.layers = 5,
+                                       .hidden = 16,
+                                       .heads = 2,
+                                       .sequence_length = 8,
+                                       .vocabulary = 256}};
+  std::filesystem::create_directory(directory_ + "/data/other");
+  WriteData("other/manifest.json", ManifestToJson(manifest));
+  spec.mutable_checkpoint()->set_resume_from(directory_ + "/data/other");
+  ExpectRefused(Submit(spec), grpc::StatusCode::INVALID_ARGUMENT,
+                "a checkpoint of another model (layers 5");
+}
+
+TEST_F(BadInputTest, MoreStreamsThanAreKept) {
+  RunJob("sim");
+  jobs_expected_ = 1;
+  v1::WatchRequest request;
+  request.set_name("sim");
+  struct Stream {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::Job>> reader;
+  };
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (int i = 0; i < 64; ++i) {
+    Stream& stream = *streams.emplace_back(std::make_unique<Stream>());
+    WithDeadline(stream.context, absl::Seconds(60));
+    stream.reader = jobs_->Watch(&stream.context, request);
+    v1::Job job;
+    ASSERT_TRUE(stream.reader->Read(&job)) << i;
+  }
+  const auto context = NewContext();
+  const auto surplus = jobs_->Watch(context.get(), request);
+  v1::Job job;
+  EXPECT_FALSE(surplus->Read(&job));
+  ExpectRefused(surplus->Finish(), grpc::StatusCode::RESOURCE_EXHAUSTED,
+                "64 streams of Watch, WatchMetrics and ReadLogs are open");
+  EXPECT_TRUE(first_->Report());
+  for (const auto& stream : streams) stream->context.TryCancel();
+}
+
 TEST_F(BadInputTest, RelativePath) {
   ExpectRefused(Submit(Gpt2Job("job", "kjv.bin")),
                 grpc::StatusCode::INVALID_ARGUMENT, "data.tokens: ");
@@ -166,6 +221,16 @@ TEST_F(BadInputTest, GarbageOnThePortLeavesTheServiceServing) {
             0);
   const std::string garbage(4096, '\xff');
   send(connection.get(), garbage.data(), garbage.size(), MSG_NOSIGNAL);
+  // Until the server has closed the connection: it has read the garbage then.
+  const timeval patience = {.tv_sec = 30, .tv_usec = 0};
+  setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &patience,
+             sizeof(patience));
+  std::string answer(4096, '\0');
+  ssize_t count = 1;
+  while (count > 0) {
+    count = recv(connection.get(), answer.data(), answer.size(), 0);
+  }
+  EXPECT_TRUE(count == 0 || errno == ECONNRESET) << errno;
   v1::ListResponse list;
   EXPECT_TRUE(jobs_->List(NewContext().get(), {}, &list).ok());
 }

@@ -65,7 +65,6 @@ absl::Status Cluster::Recover() {
   for (const JournalWorker& worker : contents.workers) {
     workers.push_back({.name = worker.name, .draining = worker.draining});
   }
-  if (jobs.empty() && workers.empty()) return absl::OkStatus();
   spdlog::info("journal read jobs={} workers={}", jobs.size(), workers.size());
   core_.Recover(std::move(jobs), std::move(workers), options_.now());
   const std::vector<Event> events = TakeChanges();

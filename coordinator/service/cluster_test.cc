@@ -206,6 +206,14 @@ TEST_F(ClusterTest, EndsWaitsWhenItStops) {
   EXPECT_EQ(Report().status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(ClusterTest, ANewClusterDoesNotRefuseForWantOfWorkersThatMayYetCome) {
+  EXPECT_EQ(cluster_->Submit("r", SimJob("sim")).status().code(),
+            absl::StatusCode::kUnavailable);
+  now_ += absl::Minutes(1);
+  EXPECT_EQ(cluster_->Submit("r", SimJob("sim")).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(ClusterTest, LosesAWorkerWhoseLeaseEnds) {
   ASSERT_TRUE(Report().ok());
   EXPECT_TRUE(cluster_->Workers()->at(0).worker.connected);

@@ -22,6 +22,9 @@ namespace {
 constexpr int kPageSizeDefault = 100;
 constexpr int kPageSizeMax = 1000;
 
+// Each holds a thread of the server; the others are for the workers.
+constexpr int kStreamsMax = 64;
+
 template <typename Message>
 grpc::Status Answer(absl::StatusOr<Message> result, Message* response) {
   if (!result.ok()) return ToGrpc(result.status());
@@ -61,6 +64,27 @@ absl::StatusOr<ParallelismSpec> Replace(const v1::ParallelismSpec& message,
 }
 
 }  // namespace
+
+class JobsService::StreamPlace {
+ public:
+  explicit StreamPlace(JobsService& service)
+      : streams_(service.streams_), taken_(++streams_) {}
+  ~StreamPlace() { --streams_; }
+  StreamPlace(const StreamPlace&) = delete;
+  StreamPlace& operator=(const StreamPlace&) = delete;
+
+  absl::Status status() const {
+    if (taken_ <= kStreamsMax) return absl::OkStatus();
+    return absl::ResourceExhaustedError(
+        fmt::format("{} streams of Watch, WatchMetrics and ReadLogs are open, "
+                    "no more fit; end one, or ask again later",
+                    kStreamsMax));
+  }
+
+ private:
+  std::atomic<int>& streams_;
+  const int taken_;
+};
 
 absl::StatusOr<v1::Job> JobsService::Submit(const v1::SubmitRequest& request) {
   RETURN_IF_ERROR(CheckGiven("request_id", request.request_id()));
@@ -230,7 +254,9 @@ grpc::Status JobsService::Resume(grpc::ServerContext* context,
 grpc::Status JobsService::Watch(grpc::ServerContext* context,
                                 const v1::WatchRequest* request,
                                 grpc::ServerWriter<v1::Job>* writer) {
-  absl::Status status = CheckGiven("name", request->name());
+  const StreamPlace place(*this);
+  if (!place.status().ok()) return ToGrpc(place.status());
+  const absl::Status status = CheckGiven("name", request->name());
   if (!status.ok()) return ToGrpc(status);
   uint64_t revision = request->after_revision();
   while (!context->IsCancelled()) {
@@ -251,7 +277,9 @@ grpc::Status JobsService::Watch(grpc::ServerContext* context,
 grpc::Status JobsService::WatchMetrics(
     grpc::ServerContext* context, const v1::WatchMetricsRequest* request,
     grpc::ServerWriter<v1::StepMetrics>* writer) {
-  absl::Status status = CheckGiven("name", request->name());
+  const StreamPlace place(*this);
+  if (!place.status().ok()) return ToGrpc(place.status());
+  const absl::Status status = CheckGiven("name", request->name());
   if (!status.ok()) return ToGrpc(status);
   int64_t step = request->after_step();
   while (!context->IsCancelled()) {
@@ -276,7 +304,9 @@ grpc::Status JobsService::WatchMetrics(
 grpc::Status JobsService::ReadLogs(grpc::ServerContext* context,
                                    const v1::ReadLogsRequest* request,
                                    grpc::ServerWriter<v1::LogLine>* writer) {
-  absl::Status status = CheckGiven("name", request->name());
+  const StreamPlace place(*this);
+  if (!place.status().ok()) return ToGrpc(place.status());
+  const absl::Status status = CheckGiven("name", request->name());
   if (!status.ok()) return ToGrpc(status);
   int64_t sequence = 0;
   while (!context->IsCancelled()) {

@@ -1,6 +1,8 @@
 #ifndef COORDINATOR_SERVICE_JOBS_SERVICE_H_
 #define COORDINATOR_SERVICE_JOBS_SERVICE_H_
 
+#include <atomic>
+
 #include "coordinator/service/cluster.h"
 #include "coordinator/service/preflight.h"
 #include "proto/v1/jobs.grpc.pb.h"
@@ -56,8 +58,12 @@ class JobsService final : public v1::Jobs::Service {
   absl::StatusOr<v1::GetTraceResponse> GetTrace(
       const v1::GetTraceRequest& request);
 
+  // One of the kStreamsMax streams; gives its place back at its end.
+  class StreamPlace;
+
   Cluster& cluster_;
   const Preflight& preflight_;
+  std::atomic<int> streams_ = 0;
 };
 
 }  // namespace penstock

@@ -72,5 +72,26 @@ TEST_F(PlanMakerTest, BeginsWithTheCheckpointToResumeFrom) {
   EXPECT_EQ(Start({}).checkpoint, "");
 }
 
+TEST_F(PlanMakerTest, RefusesAPlanThatNoMessageHolds) {
+  const std::vector<DeviceShape> devices(
+      4, {.memory_bytes = int64_t{1} << 40, .flops_per_second = 1e11});
+  spec_.model.architecture = SimModel{.layers = 4, .forward_us = 1};
+  spec_.parallelism.pipeline = 4;
+  spec_.batch.micro_batches = 1024;
+  EXPECT_TRUE(MakePlanMaker(directory_)(spec_, devices, {}).ok());
+  // Too large as planned, and too large to be planned.
+  for (const int64_t micro_batches : {int64_t{65536}, int64_t{1} << 30}) {
+    spec_.batch.micro_batches = micro_batches;
+    const absl::Status status =
+        MakePlanMaker(directory_)(spec_, devices, {}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_NE(std::string(status.message())
+                  .find("with parallelism.pipeline 4 the plan would have more "
+                        "than 3 MiB"),
+              std::string::npos)
+        << status;
+  }
+}
+
 }  // namespace
 }  // namespace penstock

@@ -104,10 +104,11 @@ absl::Status Preflight::ResolvePaths(JobSpec& spec) const {
 absl::StatusOr<CheckedJob> Preflight::Check(JobSpec spec) const {
   RETURN_IF_ERROR(ResolvePaths(spec));
   if (!spec.model.init_from.empty()) {
-    absl::StatusOr<Gpt2Config> config =
-        ReadHuggingFaceConfig(spec.model.init_from);
-    if (!config.ok()) return Annotate(config.status(), "model.init_from");
-    spec.model.architecture = *config;
+    // Reads the headers of its files, too, but no weights.
+    const absl::StatusOr<HuggingFaceModel> model =
+        HuggingFaceModel::Open(spec.model.init_from);
+    if (!model.ok()) return Annotate(model.status(), "model.init_from");
+    spec.model.architecture = model->config();
     // What holds of a model that is written out must hold of one that is read.
     RETURN_IF_ERROR(Validate(spec));
   }

@@ -8,6 +8,8 @@
 
 #include "gtest/gtest.h"
 #include "proto/file/checkpoint.h"
+#include "proto/file/checkpoint_fixture.h"
+#include "proto/file/hugging_face_export.h"
 
 namespace penstock {
 namespace {
@@ -47,6 +49,17 @@ class PreflightTest : public testing::Test {
         .job = "before", .epoch = 1, .step = step, .model = model};
     Write("checkpoint/manifest.json", ManifestToJson(manifest));
     return directory_ + "/checkpoint";
+  }
+
+  // A model as Hugging Face has them.
+  std::string WriteModel() {
+    const Gpt2Config model = TestModel(/*tied=*/true);
+    const std::string checkpoint =
+        WriteTestCheckpoint(directory_, 1, model, TestParameters(model, 1), 1);
+    const absl::Status status =
+        ExportHuggingFace(checkpoint, directory_ + "/model", RealDisk());
+    EXPECT_TRUE(status.ok()) << status;
+    return directory_ + "/model";
   }
 
   static constexpr Gpt2Config kModel = {.layers = 2,
@@ -106,16 +119,27 @@ TEST_F(PreflightTest, RefusesADirectoryThatIsNoCheckpoint) {
 }
 
 TEST_F(PreflightTest, ReadsTheArchitectureOfAModelDirectory) {
-  Write("model/config.json",
-        R"({"model_type": "gpt2", "n_layer": 3, "n_embd": 16, "n_head": 2,
-            "n_positions": 8, "vocab_size": 256,
-            "activation_function": "gelu_new",
-            "layer_norm_epsilon": 1e-05})");
   JobSpec spec = Job();
-  spec.model = {.init_from = directory_ + "/model"};
+  spec.model = {.init_from = WriteModel()};
   const absl::StatusOr<CheckedJob> job = Check(spec);
   ASSERT_TRUE(job.ok()) << job.status();
-  EXPECT_EQ(std::get<Gpt2Config>(job->spec.model.architecture).layers, 3);
+  EXPECT_EQ(std::get<Gpt2Config>(job->spec.model.architecture),
+            TestModel(/*tied=*/true));
+}
+
+TEST_F(PreflightTest, RefusesAModelWithDamagedWeights) {
+  JobSpec spec = Job();
+  spec.model = {.init_from = WriteModel()};
+  const std::string weights = spec.model.init_from + "/model.safetensors";
+  std::filesystem::resize_file(weights,
+                               std::filesystem::file_size(weights) - 1);
+  const absl::Status status = Check(spec).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_EQ(std::string(status.message()).find("model.init_from: "), 0)
+      << status;
+  EXPECT_NE(std::string(status.message()).find("model.safetensors"),
+            std::string::npos)
+      << status;
 }
 
 TEST_F(PreflightTest, WarnsOfADiskThatIsTooSmallForTheCheckpoints) {

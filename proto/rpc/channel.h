@@ -12,6 +12,10 @@
 
 namespace penstock {
 
+// Of one message that a client accepts: an instruction with twenty of the
+// largest plans. gRPC's default of 4 MiB is one of them.
+inline constexpr int kReceivedBytesMax = 64 << 20;
+
 // A channel to `address` (host:port, or unix:path) with mutual TLS when files
 // are given. Notices a cut connection within seconds (keepalive.h), ignores
 // proxies of the environment, and does not share its connection with other
