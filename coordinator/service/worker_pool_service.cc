@@ -1,6 +1,7 @@
 #include "coordinator/service/worker_pool_service.h"
 
 #include "proto/rpc/grpc_status.h"
+#include "proto/version.h"
 #include "proto/worker_report_proto.h"
 #include "spdlog/spdlog.h"
 
@@ -10,6 +11,8 @@ grpc::Status WorkerPoolService::Synchronize(
     grpc::ServerContext* context,
     grpc::ServerReaderWriter<internal::v1::WorkerInstruction,
                              internal::v1::WorkerReport>* stream) {
+  context->AddInitialMetadata(kVersionMetadata, kVersion);
+  stream->SendInitialMetadata();
   internal::v1::WorkerReport message;
   while (stream->Read(&message)) {
     const absl::StatusOr<WorkerReport> report = WorkerReportFromProto(message);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "fmt/format.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 
@@ -13,14 +14,19 @@ namespace {
 // means that it hangs in a device driver.
 constexpr absl::Duration kEndMax = absl::Seconds(10);
 
+// For a coordinator that is there, a round trip is enough.
+constexpr absl::Duration kGoodbyeMax = absl::Seconds(1);
+
 bool IsDroppable(const ExecutorEvent& event) {
   return std::holds_alternative<ExecutorTrace>(event) ||
          std::holds_alternative<ExecutorProgress>(event);
 }
 
-bool IsFinal(const absl::Status& status) {
-  return absl::IsFailedPrecondition(status) || absl::IsAlreadyExists(status) ||
-         absl::IsInvalidArgument(status);
+void LogWaiting(const absl::Status& last) {
+  spdlog::warn(
+      "no connection to the coordinator; trying on, check --coordinator and "
+      "the --tls- flags{}",
+      last.ok() ? "" : fmt::format(" last_error=\"{}\"", last.ToString()));
 }
 
 void LogEvent(int device, const ExecutorEvent& event) {
@@ -45,6 +51,7 @@ WorkerLoop::WorkerLoop(Agent::Options agent, Supervisor::Options supervisor,
                   }),
       client_(std::move(channel),
               {.on_connected = [this] { Post(Connected{}); },
+               .on_waiting = LogWaiting,
                .on_instruction =
                    [this](WorkerInstruction instruction) {
                      Post(std::move(instruction));
@@ -105,7 +112,7 @@ void WorkerLoop::Handle(const Event& event) {
                    gone->status.ToString());
     }
     connected_ = false;
-    if (IsFinal(gone->status)) {
+    if (IsFinalRefusal(gone->status)) {
       ending_ = true;
       end_ = gone->status;
     }
@@ -142,6 +149,7 @@ absl::Status WorkerLoop::EndExecutors(const absl::Status& reason) {
   // Tells the coordinator that the devices are idle, so that it need not wait
   // for the lease to end.
   if (connected_) client_.Send(agent_.MakeReport(SteadyNow()));
+  client_.Finish(SteadyNow() + kGoodbyeMax);
   return reason;
 }
 
