@@ -36,14 +36,15 @@ class Observations {
   // device sends metrics again.
   absl::Status Add(const Assignment& assignment, const DeviceReport& report);
 
-  // A line of the coordinator's own.
+  // A line of the coordinator's own. Errors: the journal's; it is lost then.
   absl::Status AddLog(const std::string& job, const LogLine& line);
 
   // Step of the last metrics kept of this plan of the job; 0 before the first,
   // also after a restart: then the device repeats what it still has.
   int64_t AcknowledgedStep(const Assignment& assignment) const;
 
-  // The first metrics after `after_step`, by step, at most 256.
+  // The first metrics after `after_step`, by step, at most 256; lines as
+  // Journal::ReadLogs. Errors: the journal's.
   absl::StatusOr<std::vector<StepMetrics>> Metrics(const std::string& job,
                                                    int64_t after_step) const;
   absl::StatusOr<std::vector<StoredLogLine>> Logs(const std::string& job,

@@ -60,9 +60,8 @@ inline constexpr int kLogLinesKept = 1000;  // The newest, of each job.
 // it calls.
 //
 // Errors of all functions:
-//   ResourceExhausted: the disk is full; nothing of the call was kept. It can
-//   be
-//     tried again when there is space.
+//   ResourceExhausted: the disk is full; nothing of the call was kept. Try
+//     again when there is space.
 //   DataLoss: what is on disk is damaged; nothing was overwritten.
 //   Unavailable: the disk failed. The journal may be behind; reopen it.
 class Journal {
