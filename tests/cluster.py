@@ -42,8 +42,10 @@ class CommandError(Exception):
 class Cluster:
     """`with Cluster(workers=2) as cluster:` starts it and ends it."""
 
-    def __init__(self, workers):
+    def __init__(self, workers, poll_seconds=0.0):
+        """Asking after a job costs a process; who measures asks seldom."""
         self.workers = workers
+        self.poll_seconds = poll_seconds
         self.directory = tempfile.TemporaryDirectory(prefix="penstock-")
         self.path = Path(self.directory.name)
         self.state = self.path / "state"
@@ -89,6 +91,7 @@ class Cluster:
                 return job
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{name} is {job['state']}: {job['reason']}")
+            time.sleep(self.poll_seconds)
 
     def wait_for_end(self, name, seconds=300):
         return self.wait(name, lambda job: job["state"] in FINAL, seconds)

@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--steps", type=int, default=6)
     arguments = parser.parse_args()
     print(machine())
-    with Cluster(workers=STAGES) as cluster:
+    with Cluster(workers=STAGES, poll_seconds=1) as cluster:
         for schedule in arguments.schedule or ["1f1b", "gpipe"]:
             metrics, job = cluster.train(f"bench-{time.monotonic_ns()}", {
                 "model": {"sim": {"layers": STAGES, "forward_us": 10000,

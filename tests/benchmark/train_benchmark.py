@@ -91,11 +91,13 @@ def main():
     parser.add_argument("--text", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--pipeline", type=int, action="append",
+                        help="widths to measure; default 1 and 2")
     arguments = parser.parse_args()
     print(machine())
-    with Cluster(workers=2) as cluster:
+    with Cluster(workers=2, poll_seconds=1) as cluster:
         cluster.run_local("data", "prepare", arguments.text, "-o", "text.bin")
-        for pipeline in (1, 2):
+        for pipeline in arguments.pipeline or (1, 2):
             mine, theirs = [], []
             for _ in range(arguments.rounds):
                 theirs.append(rival(arguments.rival, arguments.text, pipeline,

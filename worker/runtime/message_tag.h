@@ -10,15 +10,13 @@ namespace penstock {
 // What a message between two executors is for; with stage and index it names
 // the message within a step.
 enum class MessageKind : uint8_t {
-  kActivation = 1,     // Output of `stage` for micro-batch `index`.
-  kGradient = 2,       // Gradient of the input of `stage`, micro-batch `index`.
-  kReduceShare = 3,    // A replica's share of gradient chunk `index`.
-  kReduceResult = 4,   // The sum of gradient chunk `index`.
-  kTiedGradient = 5,   // Of the tied weight as `stage` has it.
-  kStepReport = 6,     // To the leader, at the end of a step.
-  kStepDecision = 7,   // From the leader.
-  kFinalReport = 8,    // To the leader, after the last step.
-  kFinalDecision = 9,  // From the leader: the last checkpoint is complete.
+  kActivation = 1,    // Output of `stage` for micro-batch `index`.
+  kGradient = 2,      // Gradient of the input of `stage`, micro-batch `index`.
+  kReduceShare = 3,   // A replica's share of gradient chunk `index`.
+  kReduceResult = 4,  // The sum of gradient chunk `index`.
+  kTiedGradient = 5,  // Of the tied weight as `stage` has it.
+  kStepReport = 6,    // To the leader, at the end of a step.
+  kStepDecision = 7,  // From the leader.
 };
 
 inline MessageKey MakeKey(int64_t step, MessageKind kind, int stage,

@@ -13,10 +13,6 @@
 namespace penstock {
 namespace {
 
-const Gpt2Config* Gpt2Of(const Plan& plan) {
-  return std::get_if<Gpt2Config>(&plan.spec.model.architecture);
-}
-
 // Cuts the memory of one rank, in an order that depends on the plan alone.
 class Cutter {
  public:
@@ -160,6 +156,10 @@ class Cutter {
 };
 
 }  // namespace
+
+const Gpt2Config* Gpt2Of(const Plan& plan) {
+  return std::get_if<Gpt2Config>(&plan.spec.model.architecture);
+}
 
 StageSizes SizesOf(const Plan& plan, int stage) {
   const StagePlan& slice = plan.stages[stage];

@@ -69,6 +69,9 @@ struct RankMemory {
 // Floats that travel at a time when gradients are summed over replicas: 1 MiB.
 inline constexpr int64_t kReduceChunkFloats = 256 << 10;
 
+// The plan's model; null when it is a sim model.
+const Gpt2Config* Gpt2Of(const Plan& plan);
+
 // Sizes of a stage of the plan.
 StageSizes SizesOf(const Plan& plan, int stage);
 

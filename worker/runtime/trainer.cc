@@ -31,10 +31,6 @@ absl::Duration WaitMax(const Plan& plan) {
   return std::max(absl::Seconds(60), 10 * plan.step_time);
 }
 
-const Gpt2Config* Gpt2Of(const Plan& plan) {
-  return std::get_if<Gpt2Config>(&plan.spec.model.architecture);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Prepare(
