@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "proto/base/nearest_name.h"
 #include "proto/base/status_macros.h"
+#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -181,6 +182,25 @@ absl::Status CheckBatch(const JobSpec& spec) {
                     kMicroBatchesMax);
 }
 
+absl::Status CheckScheduleOptions(const ParallelismSpec& parallelism) {
+  struct Option {
+    std::string_view name;
+    int64_t value;
+    int64_t most;
+  };
+  for (const auto& [name, value, most] :
+       {Option{"stages_per_rank", parallelism.stages_per_rank, 4096},
+        Option{"group_size", parallelism.group_size, kMicroBatchesMax},
+        Option{"slack", parallelism.slack, 4096},
+        Option{"sequence_pieces", parallelism.sequence_pieces, 127},
+        Option{"activations_max", parallelism.activations_max, 1 << 30},
+        Option{"update_every", parallelism.update_every, kMicroBatchesMax}}) {
+    RETURN_IF_ERROR(
+        CheckRange(fmt::format("parallelism.{}", name), value, 0, most));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckParallelism(const JobSpec& spec) {
   const ParallelismSpec& parallelism = spec.parallelism;
   RETURN_IF_ERROR(
@@ -193,8 +213,11 @@ absl::Status CheckParallelism(const JobSpec& spec) {
                     UnitCount(spec.model)));
   }
   RETURN_IF_ERROR(CheckRange("parallelism.data", parallelism.data, 1, 4096));
-  return CheckName("parallelism.schedule", parallelism.schedule,
-                   {"naive", "gpipe", "1f1b"});
+  std::vector<std::string> names = ScheduleNames();
+  names.emplace_back(kAutoSchedule);
+  RETURN_IF_ERROR(
+      CheckName("parallelism.schedule", parallelism.schedule, names));
+  return CheckScheduleOptions(parallelism);
 }
 
 absl::Status CheckCheckpoint(const CheckpointSpec& checkpoint) {

@@ -57,10 +57,31 @@ struct BatchSpec {
   int64_t micro_batches = 1;     // Per replica and step.
 };
 
+// When F is made again before B instead of keeping what it saved.
+enum class Recompute {
+  kNever,
+  kAlways,
+  kExceptLast,  // All but the last micro-batch's.
+  kByMemory,    // Of the stages of those ranks that do not fit otherwise.
+};
+
 struct ParallelismSpec {
   int64_t pipeline = 1;  // Ranks of one pipeline.
   int64_t data = 1;      // Replicas.
   std::string schedule = "1f1b";
+  // What the schedule may be told besides; 0 is always its own choice. See
+  // ScheduleRequest for what each means.
+  int64_t stages_per_rank = 0;
+  int64_t group_size = 0;
+  int64_t slack = 0;
+  int64_t sequence_pieces = 0;
+  int64_t activations_max = 0;
+  int64_t update_every = 0;
+  bool vertical_sync = false;
+  Recompute recompute = Recompute::kNever;
+  // The update does not wait for the global norm; when clipping or a value that
+  // is not finite asks for another update, it is taken back exactly.
+  bool optimistic_update = false;
 };
 
 struct CheckpointSpec {

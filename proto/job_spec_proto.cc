@@ -1,5 +1,9 @@
 #include "proto/job_spec_proto.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "fmt/format.h"
 #include "proto/base/status_macros.h"
 
@@ -118,6 +122,61 @@ v1::AdamWSpec AdamWToProto(const AdamWSpec& adamw) {
   return message;
 }
 
+constexpr std::array<std::string_view, 4> kRecomputeNames = {
+    "never", "always", "except_last", "by_memory"};
+
+absl::StatusOr<ParallelismSpec> ParallelismFromProto(
+    const v1::ParallelismSpec& message) {
+  ParallelismSpec parallelism;
+  PENSTOCK_TAKE(parallelism, message, pipeline);
+  PENSTOCK_TAKE(parallelism, message, data);
+  PENSTOCK_TAKE(parallelism, message, schedule);
+  PENSTOCK_TAKE(parallelism, message, stages_per_rank);
+  PENSTOCK_TAKE(parallelism, message, group_size);
+  PENSTOCK_TAKE(parallelism, message, slack);
+  PENSTOCK_TAKE(parallelism, message, sequence_pieces);
+  PENSTOCK_TAKE(parallelism, message, activations_max);
+  PENSTOCK_TAKE(parallelism, message, update_every);
+  PENSTOCK_TAKE(parallelism, message, vertical_sync);
+  if (message.has_recompute()) {
+    const auto name = std::find(kRecomputeNames.begin(), kRecomputeNames.end(),
+                                message.recompute());
+    if (name == kRecomputeNames.end()) {
+      return absl::InvalidArgumentError(
+          fmt::format("parallelism.recompute: \"{}\": must be one of {}",
+                      message.recompute(), fmt::join(kRecomputeNames, ", ")));
+    }
+    parallelism.recompute =
+        static_cast<Recompute>(name - kRecomputeNames.begin());
+  }
+  if (message.has_optimizer_step()) {
+    ASSIGN_OR_RETURN(
+        parallelism.optimistic_update,
+        IsSecond("parallelism.optimizer_step", message.optimizer_step(),
+                 "synchronized", "optimistic"));
+  }
+  return parallelism;
+}
+
+v1::ParallelismSpec ParallelismToProto(const ParallelismSpec& parallelism) {
+  v1::ParallelismSpec message;
+  message.set_pipeline(parallelism.pipeline);
+  message.set_data(parallelism.data);
+  message.set_schedule(parallelism.schedule);
+  message.set_stages_per_rank(parallelism.stages_per_rank);
+  message.set_group_size(parallelism.group_size);
+  message.set_slack(parallelism.slack);
+  message.set_sequence_pieces(parallelism.sequence_pieces);
+  message.set_activations_max(parallelism.activations_max);
+  message.set_update_every(parallelism.update_every);
+  message.set_vertical_sync(parallelism.vertical_sync);
+  message.set_recompute(
+      std::string(kRecomputeNames[static_cast<size_t>(parallelism.recompute)]));
+  message.set_optimizer_step(parallelism.optimistic_update ? "optimistic"
+                                                           : "synchronized");
+  return message;
+}
+
 }  // namespace
 
 Gpt2Config Gpt2ConfigFromProto(const v1::Gpt2Spec& message) {
@@ -148,9 +207,8 @@ absl::StatusOr<JobSpec> JobSpecFromProto(const v1::JobSpec& message) {
   ASSIGN_OR_RETURN(spec.optimizer, AdamWFromProto(message.optimizer().adamw()));
   PENSTOCK_TAKE(spec.batch, message.batch(), micro_batch_size);
   PENSTOCK_TAKE(spec.batch, message.batch(), micro_batches);
-  PENSTOCK_TAKE(spec.parallelism, message.parallelism(), pipeline);
-  PENSTOCK_TAKE(spec.parallelism, message.parallelism(), data);
-  PENSTOCK_TAKE(spec.parallelism, message.parallelism(), schedule);
+  ASSIGN_OR_RETURN(spec.parallelism,
+                   ParallelismFromProto(message.parallelism()));
   PENSTOCK_TAKE(spec, message, seed);
   PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), every_steps);
   PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), keep);
@@ -169,9 +227,7 @@ v1::JobSpec JobSpecToProto(const JobSpec& spec) {
   *message.mutable_optimizer()->mutable_adamw() = AdamWToProto(spec.optimizer);
   message.mutable_batch()->set_micro_batch_size(spec.batch.micro_batch_size);
   message.mutable_batch()->set_micro_batches(spec.batch.micro_batches);
-  message.mutable_parallelism()->set_pipeline(spec.parallelism.pipeline);
-  message.mutable_parallelism()->set_data(spec.parallelism.data);
-  message.mutable_parallelism()->set_schedule(spec.parallelism.schedule);
+  *message.mutable_parallelism() = ParallelismToProto(spec.parallelism);
   message.set_steps(spec.steps);
   message.set_seed(spec.seed);
   v1::CheckpointSpec& checkpoint = *message.mutable_checkpoint();

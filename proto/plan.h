@@ -70,6 +70,11 @@ struct Plan {
   JobSpec spec;
   std::vector<StagePlan> stages;
   std::vector<RankPlan> ranks;  // One pipeline's.
+  // How often the pipeline holds the model, and pieces of each micro-batch; see
+  // coordinator/schedule/schedule.h. The stages of copy c are the c-th of as
+  // many equal parts of `stages`, its micro-batches likewise.
+  int copies = 1;
+  int pieces = 1;
   StartPoint start;
   std::string checkpoint_directory;  // Of the job; the plan's maker chooses it.
   double bubble_fraction = 0;        // Predicted, of the step.

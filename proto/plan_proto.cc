@@ -136,6 +136,7 @@ class PlanReader {
           "architecture: not set: must be what config.json of model.init_from "
           "says");
     }
+    RETURN_IF_ERROR(ReadShape());
     RETURN_IF_ERROR(ReadStages());
     RETURN_IF_ERROR(ReadRanks());
     if (!(message_.bubble_fraction() >= 0 && message_.bubble_fraction() <= 1)) {
@@ -152,12 +153,31 @@ class PlanReader {
  private:
   int64_t rank_count() const { return plan_.spec.parallelism.pipeline; }
 
+  // 0 is what a plan of before these fields says.
+  absl::Status ReadShape() {
+    RETURN_IF_ERROR(CheckRange("plan.copies", message_.copies(), 0, 2));
+    RETURN_IF_ERROR(CheckRange("plan.pieces", message_.pieces(), 0, 127));
+    plan_.copies = std::max(message_.copies(), 1);
+    plan_.pieces = std::max(message_.pieces(), 1);
+    if (plan_.spec.batch.micro_batches % plan_.copies == 0) {
+      return absl::OkStatus();
+    }
+    return Refusal("plan.copies", fmt::to_string(plan_.copies),
+                   "must divide batch.micro_batches");
+  }
+
   absl::Status ReadStages() {
     const int64_t units = UnitCount(plan_.spec.model);
-    RETURN_IF_ERROR(
-        CheckRange("plan.stages", message_.stages_size(), rank_count(), units));
+    RETURN_IF_ERROR(CheckRange("plan.stages", message_.stages_size(),
+                               rank_count(), units * plan_.copies));
+    if (message_.stages_size() % plan_.copies != 0) {
+      return Refusal("plan.stages", fmt::to_string(message_.stages_size()),
+                     "must be as many of every copy of the model");
+    }
+    const int per_copy = message_.stages_size() / plan_.copies;
     int64_t unit = 0;
     for (int i = 0; i < message_.stages_size(); ++i) {
+      if (i % per_copy == 0 && unit == units) unit = 0;
       const v1::StagePlan& stage = message_.stages(i);
       const std::string field = fmt::format("plan.stages[{}]", i);
       RETURN_IF_ERROR(
@@ -219,10 +239,10 @@ class PlanReader {
   absl::Status ReadProgram(int rank, int64_t stages, const std::string& text,
                            RankPlan& plan) const {
     ASSIGN_OR_RETURN(plan.program, ParseProgram(text));
-    // Each stage has at most F, I, W and four transfers per micro-batch, and
-    // two reductions.
+    // Each stage has at most F, R, I, W, UPDATE and four transfers per piece of
+    // a micro-batch, and three reductions.
     const int64_t actions_max =
-        stages * (7 * plan_.spec.batch.micro_batches + 2) + 1;
+        stages * (9 * plan_.spec.batch.micro_batches * plan_.pieces + 3) + 1;
     RETURN_IF_ERROR(CheckRange(
         "actions", static_cast<int64_t>(plan.program.size()), 1, actions_max));
     for (const Action& action : plan.program) {
@@ -231,7 +251,12 @@ class PlanReader {
         return Refusal(ToString(action), "its stage",
                        fmt::format("must be one of rank {}'s", rank));
       }
-      if (action.microbatch >= plan_.spec.batch.micro_batches) {
+      if (action.piece >= plan_.pieces) {
+        return Refusal(ToString(action), "its piece",
+                       fmt::format("must be below {}", plan_.pieces));
+      }
+      if (action.kind != ActionKind::kUpdate &&
+          action.microbatch >= plan_.spec.batch.micro_batches) {
         return Refusal(
             ToString(action), "its micro-batch",
             fmt::format("must be below {}", plan_.spec.batch.micro_batches));
@@ -267,8 +292,9 @@ class PlanReader {
       for (const int count : {buffers.activations(), buffers.inputs(),
                               buffers.outputs(), buffers.output_gradients(),
                               buffers.input_gradients(), buffers.deferred()}) {
-        RETURN_IF_ERROR(CheckRange(field + ".buffers", count, 0,
-                                   plan_.spec.batch.micro_batches));
+        RETURN_IF_ERROR(
+            CheckRange(field + ".buffers", count, 0,
+                       plan_.spec.batch.micro_batches * plan_.pieces));
       }
     }
     return absl::OkStatus();
@@ -315,6 +341,8 @@ v1::Plan PlanToProto(const Plan& plan) {
   }
   message.set_schedule(plan.spec.parallelism.schedule);
   message.set_replicas(static_cast<int32_t>(plan.spec.parallelism.data));
+  message.set_copies(plan.copies);
+  message.set_pieces(plan.pieces);
   return message;
 }
 

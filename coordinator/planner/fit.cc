@@ -82,7 +82,7 @@ int64_t LargestMicroBatch(JobSpec spec, const std::vector<DeviceShape>& devices,
 BuffersOfRanks BuffersOf(const JobSpec& spec) {
   const auto schedule =
       Generate(spec.parallelism.schedule,
-               {.stages = static_cast<int>(spec.parallelism.pipeline),
+               {.ranks = static_cast<int>(spec.parallelism.pipeline),
                 .microbatches = static_cast<int>(spec.batch.micro_batches)});
   BuffersOfRanks buffers;
   if (!schedule.ok()) return buffers;

@@ -70,8 +70,8 @@ void EvenOutSpeeds(std::vector<DeviceShape>& devices) {
 }
 
 absl::StatusOr<Schedule> LoweredSchedule(const JobSpec& spec) {
-  const PipelineShape shape{
-      .stages = static_cast<int>(spec.parallelism.pipeline),
+  const ScheduleRequest shape{
+      .ranks = static_cast<int>(spec.parallelism.pipeline),
       .microbatches = static_cast<int>(spec.batch.micro_batches)};
   ASSIGN_OR_RETURN(const Schedule schedule,
                    Generate(spec.parallelism.schedule, shape));
@@ -123,7 +123,7 @@ absl::StatusOr<Simulation> SimulatePlan(const Plan& plan,
                                         const LinkShape& link) {
   Schedule schedule{.microbatches =
                         static_cast<int>(plan.spec.batch.micro_batches)};
-  SimulationCosts costs;
+  ScheduleCosts costs;
   for (const StagePlan& stage : plan.stages) {
     schedule.rank_of_stage.push_back(stage.rank);
     costs.stages.push_back(
@@ -137,8 +137,9 @@ absl::StatusOr<Simulation> SimulatePlan(const Plan& plan,
     schedule.programs.push_back(rank.program);
     costs.optimizer.push_back(OptimizerTime(rank.memory.weights));
   }
-  costs.hops.assign(plan.stages.size() - 1,
-                    TransferTime(link, BoundaryBytes(plan.spec)));
+  costs.hops.assign(
+      plan.stages.size() - 1,
+      Hop{.latency = TransferTime(link, BoundaryBytes(plan.spec))});
   if (plan.ranks.size() > 1) {
     costs.tied = TransferTime(link, MemoryOfModel(plan.spec).tied);
   }

@@ -7,16 +7,17 @@
 #include "coordinator/schedule/one_forward_one_backward.h"
 #include "fmt/format.h"
 #include "proto/base/nearest_name.h"
+#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
 
 struct Generator {
   std::string_view name;
-  Schedule (*generate)(const PipelineShape& shape);
+  Schedule (*generate)(const ScheduleRequest& request);
 };
 
-constexpr std::array<Generator, 3> kGenerators = {{
+constexpr std::array<Generator, kScheduleNames.size()> kGenerators = {{
     {"naive", Naive},
     {"gpipe", GPipe},
     {"1f1b", OneForwardOneBackward},
@@ -24,29 +25,22 @@ constexpr std::array<Generator, 3> kGenerators = {{
 
 }  // namespace
 
-std::vector<std::string> ScheduleNames() {
-  std::vector<std::string> names;
-  for (const Generator& generator : kGenerators) {
-    names.emplace_back(generator.name);
-  }
-  return names;
-}
-
 absl::StatusOr<Schedule> Generate(std::string_view name,
-                                  const PipelineShape& shape) {
-  if (shape.stages < 1 || shape.microbatches < 1) {
+                                  const ScheduleRequest& request) {
+  if (request.ranks < 1 || request.microbatches < 1) {
     return absl::InvalidArgumentError(
-        fmt::format("a schedule needs at least one stage and one micro-batch, "
+        fmt::format("a schedule needs at least one rank and one micro-batch, "
                     "not {} and {}",
-                    shape.stages, shape.microbatches));
+                    request.ranks, request.microbatches));
   }
   for (const Generator& generator : kGenerators) {
-    if (generator.name == name) return generator.generate(shape);
+    if (generator.name == name) return generator.generate(request);
   }
-  const std::string nearest = NearestName(name, ScheduleNames());
+  const std::vector<std::string> names = ScheduleNames();
+  const std::string nearest = NearestName(name, names);
   return absl::InvalidArgumentError(fmt::format(
       "no schedule is called \"{}\"; there are {}{}", name,
-      fmt::join(ScheduleNames(), ", "),
+      fmt::join(names, ", "),
       nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest)));
 }
 

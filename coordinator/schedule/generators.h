@@ -1,25 +1,21 @@
 #ifndef COORDINATOR_SCHEDULE_GENERATORS_H_
 #define COORDINATOR_SCHEDULE_GENERATORS_H_
 
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/schedule/request.h"
 #include "coordinator/schedule/schedule.h"
 
 namespace penstock {
 
-// The names that Generate accepts: those of JobSpec's parallelism.schedule.
-std::vector<std::string> ScheduleNames();
-
-// The compute-only schedule called `name` for `shape`.
+// The compute-only schedule called `name`, one of kScheduleNames.
 //
 // Errors:
-//   InvalidArgument: no such schedule (names the nearest), or no stage or no
-//     micro-batch.
+//   InvalidArgument: no such schedule (names the nearest), or it is not defined
+//     for this request: names the field, its value and the nearest legal ones.
 absl::StatusOr<Schedule> Generate(std::string_view name,
-                                  const PipelineShape& shape);
+                                  const ScheduleRequest& request);
 
 }  // namespace penstock
 

@@ -4,9 +4,9 @@
 
 namespace penstock {
 
-Schedule GPipe(const PipelineShape& shape) {
-  return LimitedActivations(
-      shape, [microbatches = shape.microbatches](int) { return microbatches; });
+Schedule GPipe(const ScheduleRequest& request) {
+  return LimitedActivations(request, [microbatches = request.microbatches](
+                                         int) { return microbatches; });
 }
 
 }  // namespace penstock

@@ -1,6 +1,7 @@
 #ifndef COORDINATOR_SCHEDULE_GPIPE_H_
 #define COORDINATOR_SCHEDULE_GPIPE_H_
 
+#include "coordinator/schedule/request.h"
 #include "coordinator/schedule/schedule.h"
 
 namespace penstock {
@@ -9,7 +10,7 @@ namespace penstock {
 // in the order of the micro-batches (the paper's runs them backwards; this
 // order keeps the sums of weight gradients bit-identical to other schedules').
 // Bubble (S - 1) / (M + S - 1) of the makespan; holds M activations per stage.
-Schedule GPipe(const PipelineShape& shape);
+Schedule GPipe(const ScheduleRequest& request);
 
 }  // namespace penstock
 

@@ -23,14 +23,14 @@ std::vector<Action> StageProgram(int stage, int microbatches, int limit) {
 
 }  // namespace
 
-Schedule LimitedActivations(const PipelineShape& shape,
+Schedule LimitedActivations(const ScheduleRequest& request,
                             const std::function<int(int stage)>& limit) {
-  PENSTOCK_CHECK(shape.stages >= 1 && shape.microbatches >= 1);
-  Schedule schedule{.microbatches = shape.microbatches};
-  for (int stage = 0; stage < shape.stages; ++stage) {
+  PENSTOCK_CHECK(request.ranks >= 1 && request.microbatches >= 1);
+  Schedule schedule{.microbatches = request.microbatches};
+  for (int stage = 0; stage < request.ranks; ++stage) {
     schedule.rank_of_stage.push_back(stage);
     schedule.programs.push_back(
-        StageProgram(stage, shape.microbatches, limit(stage)));
+        StageProgram(stage, request.microbatches, limit(stage)));
   }
   return schedule;
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "coordinator/schedule/request.h"
 #include "coordinator/schedule/schedule.h"
 
 namespace penstock {
@@ -11,8 +12,8 @@ namespace penstock {
 // stage, on the rank of its number, runs a forward pass whenever it holds fewer
 // than `limit(stage)` >= 1, and otherwise the next backward pass.
 //
-// Requires shape.stages >= 1 and shape.microbatches >= 1.
-Schedule LimitedActivations(const PipelineShape& shape,
+// Requires request.ranks >= 1 and request.microbatches >= 1.
+Schedule LimitedActivations(const ScheduleRequest& request,
                             const std::function<int(int stage)>& limit);
 
 }  // namespace penstock

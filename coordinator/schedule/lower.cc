@@ -46,7 +46,9 @@ class Lowering {
 
   // Whether all that `action` needs was made in the rounds before.
   bool IsReady(const Action& action) const {
-    const auto& [stage, kind, microbatch] = action;
+    const int stage = action.stage;
+    const ActionKind kind = action.kind;
+    const int microbatch = action.microbatch;
     if (kind == ActionKind::kForward) {
       return stage == 0 || done_.Has(stage - 1, kind, microbatch);
     }
@@ -70,7 +72,9 @@ class Lowering {
   // Posts the buffer for what `action` makes, before the owner of the buffer
   // executes its own action of this round.
   void PostReceive(const Action& action) {
-    const auto& [stage, kind, microbatch] = action;
+    const int stage = action.stage;
+    const ActionKind kind = action.kind;
+    const int microbatch = action.microbatch;
     if (kind == ActionKind::kForward && CrossesRanks(schedule_, stage)) {
       ProgramOf(stage + 1).push_back(
           {stage + 1, ActionKind::kReceiveForward, microbatch});
@@ -83,7 +87,9 @@ class Lowering {
   }
 
   void Execute(const Action& action) {
-    const auto& [stage, kind, microbatch] = action;
+    const int stage = action.stage;
+    const ActionKind kind = action.kind;
+    const int microbatch = action.microbatch;
     std::vector<Action>& program = ProgramOf(stage);
     program.push_back(action);
     ++position_[schedule_.rank_of_stage[stage]];

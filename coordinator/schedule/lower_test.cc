@@ -5,11 +5,12 @@
 #include "coordinator/schedule/generators.h"
 #include "coordinator/schedule/verify.h"
 #include "gtest/gtest.h"
+#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
 
-Schedule Lowered(const std::string& name, const PipelineShape& shape,
+Schedule Lowered(const std::string& name, const ScheduleRequest& shape,
                  const LowerOptions& options = {}) {
   const auto lowered = Lower(Generate(name, shape).value(), options);
   EXPECT_TRUE(lowered.ok()) << lowered.status();
@@ -17,7 +18,7 @@ Schedule Lowered(const std::string& name, const PipelineShape& shape,
 }
 
 TEST(LowerTest, PostsReceivesEarlyAndSendsAtOnce) {
-  EXPECT_EQ(ToString(Lowered("1f1b", {.stages = 2, .microbatches = 3})),
+  EXPECT_EQ(ToString(Lowered("1f1b", {.ranks = 2, .microbatches = 3})),
             "0F0 0SEND_F0 0F1 0SEND_F1 0RECV_B0 0B0 0RECV_B1 0F2 0SEND_F2 0B1 "
             "0RECV_B2 0B2 OPTIMIZER\n"
             "1RECV_F0 1RECV_F1 1F0 1B0 1SEND_B0 1F1 1RECV_F2 1B1 1SEND_B1 1F2 "
@@ -25,14 +26,14 @@ TEST(LowerTest, PostsReceivesEarlyAndSendsAtOnce) {
 }
 
 TEST(LowerTest, ReducesEachStageAfterItsLastBackward) {
-  EXPECT_EQ(ToString(Lowered("gpipe", {.stages = 2, .microbatches = 1},
+  EXPECT_EQ(ToString(Lowered("gpipe", {.ranks = 2, .microbatches = 1},
                              {.reduce_gradients = true, .reduce_tied = true})),
             "0F0 0SEND_F0 0RECV_B0 0B0 0REDUCE_GRAD 0REDUCE_TIED OPTIMIZER\n"
             "1RECV_F0 1F0 1B0 1SEND_B0 1REDUCE_GRAD 1REDUCE_TIED OPTIMIZER\n");
 }
 
 TEST(LowerTest, ATiedWeightOnOneRankIsReducedOnce) {
-  EXPECT_EQ(ToString(Lowered("1f1b", {.stages = 1, .microbatches = 1},
+  EXPECT_EQ(ToString(Lowered("1f1b", {.ranks = 1, .microbatches = 1},
                              {.reduce_tied = true})),
             "0F0 0B0 0REDUCE_TIED OPTIMIZER\n");
 }
@@ -61,7 +62,7 @@ TEST(LowerTest, EveryLoweredScheduleEndsWithBlockingSendsAndOneCredit) {
         SCOPED_TRACE(name + " " + std::to_string(stages) + "x" +
                      std::to_string(microbatches));
         const auto buffers = VerifyLowered(
-            Lowered(name, {.stages = stages, .microbatches = microbatches},
+            Lowered(name, {.ranks = stages, .microbatches = microbatches},
                     {.reduce_gradients = stages % 2 == 0,
                      .reduce_tied = microbatches % 2 == 0}));
         ASSERT_TRUE(buffers.ok()) << buffers.status();
@@ -77,7 +78,7 @@ TEST(LowerTest, EveryLoweredScheduleEndsWithBlockingSendsAndOneCredit) {
 }
 
 TEST(LowerTest, RefusesWhatIsNotCompute) {
-  const Schedule lowered = Lowered("1f1b", {.stages = 2, .microbatches = 2});
+  const Schedule lowered = Lowered("1f1b", {.ranks = 2, .microbatches = 2});
   EXPECT_EQ(Lower(lowered, {}).status().code(),
             absl::StatusCode::kInvalidArgument);
 }

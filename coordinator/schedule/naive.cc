@@ -4,8 +4,8 @@
 
 namespace penstock {
 
-Schedule Naive(const PipelineShape& shape) {
-  return LimitedActivations(shape, [](int) { return 1; });
+Schedule Naive(const ScheduleRequest& request) {
+  return LimitedActivations(request, [](int) { return 1; });
 }
 
 }  // namespace penstock

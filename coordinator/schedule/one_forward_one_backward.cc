@@ -4,9 +4,9 @@
 
 namespace penstock {
 
-Schedule OneForwardOneBackward(const PipelineShape& shape) {
+Schedule OneForwardOneBackward(const ScheduleRequest& request) {
   return LimitedActivations(
-      shape, [stages = shape.stages](int stage) { return stages - stage; });
+      request, [stages = request.ranks](int stage) { return stages - stage; });
 }
 
 }  // namespace penstock

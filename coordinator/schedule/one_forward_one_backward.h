@@ -1,6 +1,7 @@
 #ifndef COORDINATOR_SCHEDULE_ONE_FORWARD_ONE_BACKWARD_H_
 #define COORDINATOR_SCHEDULE_ONE_FORWARD_ONE_BACKWARD_H_
 
+#include "coordinator/schedule/request.h"
 #include "coordinator/schedule/schedule.h"
 
 namespace penstock {
@@ -10,7 +11,7 @@ namespace penstock {
 //
 // Same bubble as GPipe, (S - 1) / (M + S - 1) of the makespan, but stage s
 // holds only min(M, S - s) activations. Any M >= 1 will do.
-Schedule OneForwardOneBackward(const PipelineShape& shape);
+Schedule OneForwardOneBackward(const ScheduleRequest& request);
 
 }  // namespace penstock
 

@@ -15,8 +15,7 @@ constexpr double kNever = -1;
 
 bool IsTime(double value) { return std::isfinite(value) && value >= 0; }
 
-absl::Status CheckCosts(const Schedule& schedule,
-                        const SimulationCosts& costs) {
+absl::Status CheckCosts(const Schedule& schedule, const ScheduleCosts& costs) {
   const size_t stages = schedule.rank_of_stage.size();
   if (stages == 0 || costs.stages.size() != stages ||
       costs.hops.size() != stages - 1 ||
@@ -33,7 +32,9 @@ absl::Status CheckCosts(const Schedule& schedule,
     valid = valid && IsTime(times.forward) && IsTime(times.input_gradient) &&
             IsTime(times.weight_gradient) && IsTime(times.reduce);
   }
-  for (const double hop : costs.hops) valid = valid && IsTime(hop);
+  for (const Hop& hop : costs.hops) {
+    valid = valid && IsTime(hop.latency) && IsTime(hop.occupancy);
+  }
   for (const double time : costs.optimizer) valid = valid && IsTime(time);
   if (valid) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -53,7 +54,7 @@ struct RankState {
 
 class Simulator {
  public:
-  Simulator(const Schedule& schedule, const SimulationCosts& costs,
+  Simulator(const Schedule& schedule, const ScheduleCosts& costs,
             bool record_actions)
       : schedule_(schedule),
         costs_(costs),
@@ -111,7 +112,9 @@ class Simulator {
   }
 
   bool Compute(int rank, const Action& action) {
-    const auto& [stage, kind, microbatch] = action;
+    const int stage = action.stage;
+    const ActionKind kind = action.kind;
+    const int microbatch = action.microbatch;
     RankState& state = ranks_[rank];
     double ready = 0;
     if (!InputReady(action, ready)) return false;
@@ -144,7 +147,9 @@ class Simulator {
   // False when an input has not been made yet; else `ready` is when it is
   // there.
   bool InputReady(const Action& action, double& ready) {
-    const auto& [stage, kind, microbatch] = action;
+    const int stage = action.stage;
+    const ActionKind kind = action.kind;
+    const int microbatch = action.microbatch;
     if (kind == ActionKind::kBackwardWeight) {
       return End(backward_end_, stage, microbatch) != kNever;
     }
@@ -161,7 +166,8 @@ class Simulator {
   // Of what was made at `made` and crosses the boundary above `stage`.
   bool Arrival(double made, int stage, double& ready) const {
     if (made == kNever) return false;
-    ready = made + (CrossesRanks(schedule_, stage) ? costs_.hops[stage] : 0);
+    ready = made +
+            (CrossesRanks(schedule_, stage) ? costs_.hops[stage].latency : 0);
     return true;
   }
 
@@ -238,7 +244,7 @@ class Simulator {
   };
 
   const Schedule& schedule_;
-  const SimulationCosts& costs_;
+  const ScheduleCosts& costs_;
   const bool record_;
   std::vector<RankState> ranks_;
   // Per stage and micro-batch: of F, and of B or I.
@@ -251,7 +257,7 @@ class Simulator {
 }  // namespace
 
 absl::StatusOr<Simulation> Simulate(const Schedule& schedule,
-                                    const SimulationCosts& costs,
+                                    const ScheduleCosts& costs,
                                     const SimulationOptions& options) {
   RETURN_IF_ERROR(CheckCosts(schedule, costs));
   return Simulator(schedule, costs, options.record_actions).Run();

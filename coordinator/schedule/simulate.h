@@ -4,26 +4,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/schedule/costs.h"
 #include "coordinator/schedule/schedule.h"
 
 namespace penstock {
-
-// Times are in any one unit; integers are added exactly.
-struct StageTimes {
-  double forward = 0;
-  double input_gradient = 0;
-  double weight_gradient = 0;
-  double reduce = 0;  // Of the stage's gradients over replicas.
-};
-
-struct SimulationCosts {
-  std::vector<StageTimes> stages;
-  // hops[s] is the time of a transfer between stages s and s + 1, either way,
-  // when they are on different ranks. Size stages - 1.
-  std::vector<double> hops;
-  double tied = 0;                // Of REDUCE_TIED, once both ends are there.
-  std::vector<double> optimizer;  // Per rank; empty for none.
-};
 
 struct ActionTime {
   double start = 0;
@@ -66,7 +50,7 @@ struct SimulationOptions {
 //   InvalidArgument: costs do not match the schedule in number, or are negative
 //     or not finite; or `schedule` does not terminate (see Verify).
 absl::StatusOr<Simulation> Simulate(const Schedule& schedule,
-                                    const SimulationCosts& costs,
+                                    const ScheduleCosts& costs,
                                     const SimulationOptions& options = {});
 
 }  // namespace penstock

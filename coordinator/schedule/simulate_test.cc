@@ -12,13 +12,13 @@
 namespace penstock {
 namespace {
 
-SimulationCosts EvenCosts(int stages, const StageTimes& times, double hop) {
+ScheduleCosts EvenCosts(int stages, const StageTimes& times, double hop) {
   return {.stages = std::vector<StageTimes>(stages, times),
-          .hops = std::vector<double>(stages - 1, hop)};
+          .hops = std::vector<Hop>(stages - 1, Hop{.latency = hop})};
 }
 
-Simulation Simulated(const std::string& name, const PipelineShape& shape,
-                     const SimulationCosts& costs) {
+Simulation Simulated(const std::string& name, const ScheduleRequest& shape,
+                     const ScheduleCosts& costs) {
   const Schedule schedule = Generate(name, shape).value();
   const auto compute = Simulate(schedule, costs);
   EXPECT_TRUE(compute.ok()) << compute.status();
@@ -33,8 +33,8 @@ TEST(SimulateTest, BubbleAndMemoryMatchTheClosedForms) {
   for (int stages = 1; stages <= 8; ++stages) {
     for (int microbatches = 1; microbatches <= 17; ++microbatches) {
       SCOPED_TRACE(std::to_string(stages) + "x" + std::to_string(microbatches));
-      const PipelineShape shape{stages, microbatches};
-      const SimulationCosts costs = EvenCosts(stages, {3, 5, 2}, 0);
+      const ScheduleRequest shape{stages, microbatches};
+      const ScheduleCosts costs = EvenCosts(stages, {3, 5, 2}, 0);
       const double bubble = (stages - 1.0) / (microbatches + stages - 1.0);
       const Simulation one = Simulated("1f1b", shape, costs);
       EXPECT_DOUBLE_EQ(one.bubble_fraction_makespan, bubble);
@@ -64,7 +64,7 @@ TEST(SimulateTest, MakespansEqualTheReference) {
                            Case{"gpipe", 8, {33, 34.5, 319, 337}},
                            Case{"1f1b", 8, {33, 37, 319, 367}},
                            Case{"1f1b", 2, {15, 16.5, 145, 163}}}) {
-    const PipelineShape shape{4, test.microbatches};
+    const ScheduleRequest shape{4, test.microbatches};
     const double makespans[] = {
         Simulated(test.name, shape, EvenCosts(4, {1, 1, 1}, 0)).makespan,
         Simulated(test.name, shape, EvenCosts(4, {1, 1, 1}, 0.25)).makespan,
@@ -86,14 +86,17 @@ TEST(SimulateTest, UnevenStagesWithLatencyEqualTheReference) {
     SCOPED_TRACE(test.dump());
     const std::vector<double> forward = test["fwd"];
     const std::vector<double> backward = test["bwd"];
-    const PipelineShape shape{static_cast<int>(forward.size()),
-                              test["microbatches"]};
-    SimulationCosts costs{.hops = test["p2p_latency"]};
+    const ScheduleRequest shape{static_cast<int>(forward.size()),
+                                test["microbatches"]};
+    ScheduleCosts costs;
+    for (const double latency : test["p2p_latency"]) {
+      costs.hops.push_back({.latency = latency});
+    }
     for (size_t stage = 0; stage < forward.size(); ++stage) {
       costs.stages.push_back({forward[stage], backward[stage], 0});
     }
     EXPECT_EQ(Simulated("1f1b", shape, costs).makespan, test["makespan_1f1b"]);
-    costs.hops.assign(costs.hops.size(), 0);
+    costs.hops.assign(costs.hops.size(), Hop{});
     EXPECT_EQ(Simulated("1f1b", shape, costs).makespan,
               test["makespan_1f1b_no_comm"]);
   }
@@ -101,10 +104,10 @@ TEST(SimulateTest, UnevenStagesWithLatencyEqualTheReference) {
 
 TEST(SimulateTest, GivesTheTimeOfEveryAction) {
   const Schedule schedule =
-      Lower(Generate("1f1b", {.stages = 2, .microbatches = 1}).value(),
+      Lower(Generate("1f1b", {.ranks = 2, .microbatches = 1}).value(),
             {.reduce_gradients = true, .reduce_tied = true})
           .value();
-  SimulationCosts costs = EvenCosts(2, {1, 1, 1, 4}, 0.5);
+  ScheduleCosts costs = EvenCosts(2, {1, 1, 1, 4}, 0.5);
   costs.tied = 2;
   costs.optimizer = {3, 1};
   const auto simulation = Simulate(schedule, costs, {.record_actions = true});
@@ -131,7 +134,7 @@ TEST(SimulateTest, GivesTheTimeOfEveryAction) {
 
 TEST(SimulateTest, RefusesCostsThatDoNotMatch) {
   const Schedule schedule =
-      Generate("1f1b", {.stages = 2, .microbatches = 1}).value();
+      Generate("1f1b", {.ranks = 2, .microbatches = 1}).value();
   EXPECT_EQ(
       std::string(
           Simulate(schedule, EvenCosts(3, {1, 1, 1}, 0)).status().message()),

@@ -54,7 +54,9 @@ class Execution {
   // The action that must come first, if it has not; it is somewhere in the
   // programs, because they are well-formed.
   std::optional<Action> Blocker(const Action& action) const {
-    const auto& [stage, kind, microbatch] = action;
+    const int stage = action.stage;
+    const ActionKind kind = action.kind;
+    const int microbatch = action.microbatch;
     switch (kind) {
       case ActionKind::kForward:
         if (stage == 0) return std::nullopt;
@@ -123,7 +125,9 @@ class Execution {
   }
 
   void Execute(const Action& action) {
-    const auto& [stage, kind, microbatch] = action;
+    const int stage = action.stage;
+    const ActionKind kind = action.kind;
+    const int microbatch = action.microbatch;
     if (microbatch >= 0) done_.Set(action);
     if (kind == ActionKind::kReceiveForward) {
       empty_post_[forward_edge_[stage - 1]] =

@@ -131,7 +131,7 @@ TEST(VerifyTest, RefusesPostsThatNeedASecondCredit) {
 
 TEST(VerifyTest, CountsBuffersOfEachStage) {
   const auto buffers = VerifyLowered(
-      Lower(Generate("1f1b", {.stages = 4, .microbatches = 8}).value(), {})
+      Lower(Generate("1f1b", {.ranks = 4, .microbatches = 8}).value(), {})
           .value());
   ASSERT_TRUE(buffers.ok()) << buffers.status();
   const auto text = [&](int rank) {
@@ -163,7 +163,7 @@ TEST(VerifyTest, HoldsAtMostWhatTheFormulasSay) {
     for (int microbatches = 1; microbatches <= 17; ++microbatches) {
       const auto peak = [&](const std::string& name, int stage) {
         return VerifyLowered(
-                   Lower(Generate(name, {.stages = stages,
+                   Lower(Generate(name, {.ranks = stages,
                                          .microbatches = microbatches})
                              .value(),
                          {})

@@ -9,8 +9,8 @@
 
 namespace penstock {
 
-// Which actions of each (stage, micro-batch) have been executed: one byte for
-// the eight kinds that belong to a micro-batch.
+// Which actions of each (stage, micro-batch) have been executed: two bytes for
+// the nine kinds that belong to a micro-batch.
 class ActionTable {
  public:
   explicit ActionTable(const Schedule& schedule)
@@ -29,8 +29,8 @@ class ActionTable {
   }
 
  private:
-  static uint8_t Bit(ActionKind kind) {
-    return static_cast<uint8_t>(1 << static_cast<int>(kind));
+  static uint16_t Bit(ActionKind kind) {
+    return static_cast<uint16_t>(1 << static_cast<int>(kind));
   }
   size_t Index(int stage, int microbatch) const {
     return static_cast<size_t>(stage) * microbatches_ +
@@ -38,7 +38,7 @@ class ActionTable {
   }
 
   size_t microbatches_;
-  std::vector<uint8_t> bits_;
+  std::vector<uint16_t> bits_;
 };
 
 // Whether a tensor between `stage` and `stage` + 1 travels between ranks; false

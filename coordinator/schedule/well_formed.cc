@@ -82,7 +82,9 @@ class Checker {
 
   // Why the action is wrong; empty when it is not.
   std::string_view CheckAction(int rank, const Action& action) {
-    const auto& [stage, kind, microbatch] = action;
+    const int stage = action.stage;
+    const ActionKind kind = action.kind;
+    const int microbatch = action.microbatch;
     if (stage < 0 || stage >= schedule_.stages()) return "no such stage";
     if (schedule_.rank_of_stage[stage] != rank) {
       return "its stage is on another rank";

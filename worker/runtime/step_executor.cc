@@ -75,6 +75,12 @@ absl::Status StepExecutor::RunAction(int64_t step, const Action& action) {
       return hooks_.reduce_tied(step, action.stage);
     case ActionKind::kOptimizer:
       return hooks_.optimize(step);
+    case ActionKind::kRecompute:
+    case ActionKind::kReduceCopy:
+    case ActionKind::kUpdate:
+    case ActionKind::kUnshard:
+    case ActionKind::kReshard:
+      return absl::UnimplementedError("this executor does not know it");
   }
   return absl::InternalError("unknown action");
 }
