@@ -4,7 +4,9 @@
 #include <functional>
 #include <limits>
 
+#include "fmt/format.h"
 #include "gtest/gtest.h"
+#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -173,10 +175,14 @@ TEST(JobSpecTest, RefusesBatchesAndPipelinesThatCannotBe) {
       {[](JobSpec& s) { s.parallelism.data = 0; },
        "parallelism.data: 0: must be 1 to 4096"},
       {[](JobSpec& s) { s.parallelism.schedule = "1f1c"; },
-       "parallelism.schedule: \"1f1c\": must be one of naive, gpipe, 1f1b; did "
-       "you mean 1f1b?"},
-      {[](JobSpec& s) { s.parallelism.schedule = "zzz"; },
-       "parallelism.schedule: \"zzz\": must be one of naive, gpipe, 1f1b"},
+       fmt::format("parallelism.schedule: \"1f1c\": must be one of {}, auto; "
+                   "did you mean 1f1b?",
+                   fmt::join(kScheduleNames, ", "))},
+      {[](JobSpec& s) { s.parallelism.schedule = "@@@"; },
+       fmt::format("parallelism.schedule: \"@@@\": must be one of {}, auto",
+                   fmt::join(kScheduleNames, ", "))},
+      {[](JobSpec& s) { s.parallelism.slack = -1; },
+       "parallelism.slack: -1: must be 0 to 4096"},
   });
 }
 

@@ -137,7 +137,7 @@ TEST(PlanProtoTest, NeverTrustsTheSender) {
        "plan.ranks[0].program: \"rm\" is not an action such as 2F0, 1SEND_F3 "
        "or 0REDUCE_GRAD"},
       {[&](auto& m) { rank(m, 0)->set_program(""); },
-       "plan.ranks[0].program: actions: 0: must be 1 to 10"},
+       "plan.ranks[0].program: actions: 0: must be 1 to 13"},
       {[&](auto& m) { rank(m, 0)->set_program("1F0"); },
        "plan.ranks[0].program: 1F0: its stage: must be one of rank 0's"},
       {[&](auto& m) { rank(m, 0)->set_program("0F1"); },
