@@ -1,8 +1,6 @@
 #include "worker/runtime/trainer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <span>
 #include <utility>
 #include <variant>
@@ -22,13 +20,17 @@
 namespace penstock {
 namespace {
 
-// PyTorch's clip_grad_norm_ adds it, and so do the figures we are held against.
-constexpr double kClipEpsilon = 1e-6;
-
 // A wait this long is a hang: a step takes seconds, and a slow one is allowed
 // ten times its forecast.
 absl::Duration WaitMax(const Plan& plan) {
   return std::max(absl::Seconds(60), 10 * plan.step_time);
+}
+
+// Gradients are those of the mean over the tokens of the global batch.
+float LossScale(const JobSpec& spec) {
+  return 1.0f /
+         static_cast<float>(TokensPerMicroBatch(spec) *
+                            spec.batch.micro_batches * spec.parallelism.data);
 }
 
 }  // namespace
@@ -81,7 +83,7 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
   }
   checkpointer_.emplace(plan_, assignment_, memory_, *backend_, disk_);
   if (assignment_.replica == 0 && assignment_.rank == 0) {
-    collector_.emplace(plan_, assignment_.epoch, cursor_, disk_);
+    MakeLeader();
     if (Gpt2Of(plan_) != nullptr) {
       RETURN_IF_ERROR(
           Annotate(RemoveStaleTemporaries(plan_.checkpoint_directory,
@@ -94,6 +96,22 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
   progress_.checkpoint = plan_.start.checkpoint;
   progress_.checkpoint_step = plan_.start.step;
   return absl::OkStatus();
+}
+
+void Trainer::MakeLeader() {
+  leader_.emplace(
+      plan_, disk_,
+      StepLeader::Options{
+          .epoch = assignment_.epoch,
+          .cursor = cursor_,
+          .wait_max = wait_max_,
+          .counted = counted_,
+          .events = events_,
+          .on_checkpoint = [this](const std::string& path, int64_t step) {
+            MutexLock lock(mutex_);
+            progress_.checkpoint = path;
+            progress_.checkpoint_step = step;
+          }});
 }
 
 absl::Status Trainer::Run(Link& link) {
@@ -117,7 +135,7 @@ absl::Status Trainer::Train(Link& link) {
   executor_ = std::make_unique<StepExecutor>(plan_, assignment_, memory_,
                                              std::move(stages), link, wait_max_,
                                              MakeHooks(link), MakeListener());
-  last_decision_ = SteadyNow();
+  if (leader_.has_value()) leader_->Begin();
   int64_t step = plan_.start.step;
   while (!stop_ && step < plan_.spec.steps) {
     ++step;
@@ -153,7 +171,7 @@ absl::StatusOr<std::vector<std::unique_ptr<Stage>>> Trainer::MakeStages() {
           std::unique_ptr<Layer> layer,
           MakeGpt2Layer(*config, unit, plan_.spec.batch.micro_batch_size,
                         *backend_, memory.unit_weights[unit - slice.unit_begin],
-                        1.0f / static_cast<float>(TokensPerStep())));
+                        LossScale(plan_.spec)));
       layers.push_back(std::move(layer));
     }
     stages.push_back(std::make_unique<ModelStage>(
@@ -227,7 +245,7 @@ absl::Status Trainer::Optimize(int64_t step) {
       const StepDecision decision,
       agreement_->Agree(step, report,
                         [&](const std::vector<StepReport>& reports) {
-                          return Decide(step, reports);
+                          return leader_->Decide(step, reports);
                         }));
   stop_ = decision.stop;
   const absl::Time update = SteadyNow();
@@ -237,94 +255,6 @@ absl::Status Trainer::Optimize(int64_t step) {
   busy_ += SteadyNow() - update;
   if (!decision.checkpoint) return absl::OkStatus();
   return checkpointer_->Snapshot(step, Deadline());
-}
-
-absl::StatusOr<StepDecision> Trainer::Decide(
-    int64_t step, const std::vector<StepReport>& reports) {
-  StepDecision decision;
-  for (const StepReport& report : reports) {
-    decision.loss += report.loss_sum;
-  }
-  RETURN_IF_ERROR(CollectShards(reports));
-  NoteCheckpoints(collector_->Poll());
-  decision.loss /= static_cast<double>(TokensPerStep());
-  decision.grad_norm = GlobalNorm(reports);
-  if (!std::isfinite(decision.loss) || !std::isfinite(decision.grad_norm)) {
-    return absl::OutOfRangeError(fmt::format(
-        "training diverged: loss {}, gradient norm {}; lower "
-        "optimizer.adamw.learning_rate, or resume from an earlier checkpoint",
-        decision.loss, decision.grad_norm));
-  }
-  const double clip_norm = plan_.spec.optimizer.clip_norm;
-  if (clip_norm > 0) {
-    decision.clip_factor =
-        std::min(1.0, clip_norm / (decision.grad_norm + kClipEpsilon));
-  }
-  PublishMetrics(step, decision, reports);
-  const int64_t every = plan_.spec.checkpoint.every_steps;
-  decision.stop = pause_ || step == plan_.spec.steps;
-  decision.checkpoint = Gpt2Of(plan_) != nullptr &&
-                        (decision.stop || (every > 0 && step % every == 0));
-  return decision;
-}
-
-// Adds up in model order, so that the root has the same bits at every width.
-double Trainer::GlobalNorm(const std::vector<StepReport>& reports) const {
-  std::map<int64_t, double> by_parameter;
-  for (size_t rank = 0; rank < plan_.ranks.size(); ++rank) {
-    for (size_t i = 0; i < counted_[rank].size(); ++i) {
-      by_parameter[counted_[rank][i]] = reports[rank].norms_squared[i];
-    }
-  }
-  double sum = 0;
-  for (const auto& [index, norm_squared] : by_parameter) sum += norm_squared;
-  return std::sqrt(sum);
-}
-
-absl::Status Trainer::CollectShards(const std::vector<StepReport>& reports) {
-  for (const StepReport& report : reports) {
-    if (!report.shard.has_value()) continue;
-    RETURN_IF_ERROR(collector_->Add(*report.shard, Deadline()));
-  }
-  return absl::OkStatus();
-}
-
-void Trainer::NoteCheckpoints(const std::vector<CommitResult>& results) {
-  for (const CommitResult& result : results) {
-    checkpoint_status_ = result.path.status();
-    if (!result.path.ok()) {
-      events_.on_log(
-          "warn",
-          fmt::format("checkpoint of step {} was not made: {}", result.step,
-                      std::string(checkpoint_status_.message())));
-      continue;
-    }
-    checkpoint_step_ = result.step;
-    events_.on_log("info",
-                   fmt::format("checkpoint complete: {}", *result.path));
-    MutexLock lock(mutex_);
-    progress_.checkpoint = *result.path;
-    progress_.checkpoint_step = result.step;
-  }
-}
-
-void Trainer::PublishMetrics(int64_t step, const StepDecision& decision,
-                             const std::vector<StepReport>& reports) {
-  const absl::Time now = SteadyNow();
-  const double seconds = absl::ToDoubleSeconds(now - last_decision_);
-  last_decision_ = now;
-  double busy_seconds = 0;
-  for (const StepReport& report : reports) busy_seconds += report.busy_seconds;
-  events_.on_metrics(
-      {.step = step,
-       .loss = decision.loss,
-       .grad_norm = decision.grad_norm,
-       .tokens_per_second = static_cast<double>(TokensPerStep()) / seconds,
-       .bubble_fraction_measured = std::max(
-           0.0,
-           1 - busy_seconds / (seconds * static_cast<double>(reports.size()))),
-       .bubble_fraction_predicted = plan_.bubble_fraction,
-       .step_seconds = seconds});
 }
 
 // The last checkpoint is written behind nothing: everyone waits for it, so that
@@ -337,29 +267,13 @@ absl::Status Trainer::FinishCheckpoints(int64_t step) {
     report.norms_squared.resize(counted_[assignment_.rank].size());
     const auto decide = [&](const std::vector<StepReport>& reports)
         -> absl::StatusOr<StepDecision> {
-      RETURN_IF_ERROR(CollectShards(reports));
-      if (round == kRounds) RETURN_IF_ERROR(CheckLastCheckpoint(step));
+      RETURN_IF_ERROR(leader_->CollectShards(reports));
+      if (round == kRounds) RETURN_IF_ERROR(leader_->CheckLastCheckpoint(step));
       return StepDecision{};
     };
     RETURN_IF_ERROR(agreement_->Agree(step + round, report, decide).status());
   }
   return absl::OkStatus();
-}
-
-// The others wait for the decision meanwhile; half of their time, so that this
-// error is the one that is reported.
-absl::Status Trainer::CheckLastCheckpoint(int64_t step) {
-  ASSIGN_OR_RETURN(const std::vector<CommitResult> results,
-                   collector_->Wait(SteadyNow() + wait_max_ / 2));
-  NoteCheckpoints(results);
-  RETURN_IF_ERROR(Annotate(checkpoint_status_, "the last checkpoint"));
-  if (Gpt2Of(plan_) == nullptr || step == plan_.start.step ||
-      checkpoint_step_ == step) {
-    return absl::OkStatus();
-  }
-  return absl::DataLossError(fmt::format(
-      "no checkpoint of the last step, {}, was made: shards are missing",
-      step));
 }
 
 Progress Trainer::progress() const {
@@ -370,15 +284,6 @@ Progress Trainer::progress() const {
     progress.action = ToString(plan_.ranks[assignment_.rank].program[index]);
   }
   return progress;
-}
-
-// Samples for a sim model, whose tokens nobody counts.
-int64_t Trainer::TokensPerStep() const {
-  const BatchSpec& batch = plan_.spec.batch;
-  const int64_t samples = batch.micro_batch_size * batch.micro_batches *
-                          plan_.spec.parallelism.data;
-  const Gpt2Config* config = Gpt2Of(plan_);
-  return config == nullptr ? samples : samples * config->sequence_length;
 }
 
 absl::Time Trainer::Deadline() const { return SteadyNow() + wait_max_; }

@@ -3,11 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,7 +13,6 @@
 #include "proto/base/mutex.h"
 #include "proto/file/allowed_roots.h"
 #include "proto/file/disk.h"
-#include "proto/metrics.h"
 #include "proto/plan.h"
 #include "proto/worker_report.h"
 #include "worker/link/link.h"
@@ -26,15 +22,10 @@
 #include "worker/runtime/sample_reader.h"
 #include "worker/runtime/step_agreement.h"
 #include "worker/runtime/step_executor.h"
+#include "worker/runtime/step_leader.h"
+#include "worker/runtime/trainer_events.h"
 
 namespace penstock {
-
-// Told by the trainer's thread; must return quickly.
-struct TrainerEvents {
-  std::function<void(const StepMetrics&)> on_metrics;  // On the leader only.
-  std::function<void(const StepTrace&)> on_trace;
-  std::function<void(std::string_view level, const std::string& text)> on_log;
-};
 
 // One rank's whole training: memory, weights, data, steps, checkpoints. What it
 // computes depends on the plan alone, never on time.
@@ -65,7 +56,9 @@ class Trainer {
 
   // Asks for a stop after the step being made, with a checkpoint. Only the
   // leader (replica 0, rank 0) heeds it.
-  void Pause() { pause_ = true; }
+  void Pause() {
+    if (leader_.has_value()) leader_->Pause();
+  }
 
   // Without the resident memory, which is the process's.
   Progress progress() const;
@@ -78,6 +71,7 @@ class Trainer {
           TrainerEvents events);
 
   absl::Status Load(const AllowedRoots& roots);
+  void MakeLeader();
   absl::Status Train(Link& link);
   absl::StatusOr<std::vector<std::unique_ptr<Stage>>> MakeStages();
   StepHooks MakeHooks(Link& link);
@@ -88,17 +82,6 @@ class Trainer {
   absl::Status Optimize(int64_t step);
   absl::Status FinishCheckpoints(int64_t step);
 
-  // On the leader.
-  absl::StatusOr<StepDecision> Decide(int64_t step,
-                                      const std::vector<StepReport>& reports);
-  double GlobalNorm(const std::vector<StepReport>& reports) const;
-  absl::Status CollectShards(const std::vector<StepReport>& reports);
-  void NoteCheckpoints(const std::vector<CommitResult>& results);
-  absl::Status CheckLastCheckpoint(int64_t step);
-  void PublishMetrics(int64_t step, const StepDecision& decision,
-                      const std::vector<StepReport>& reports);
-
-  int64_t TokensPerStep() const;
   absl::Time Deadline() const;
 
   // Constant after Prepare.
@@ -116,19 +99,15 @@ class Trainer {
   // The trainer's thread's.
   RankMemory memory_;
   std::optional<Checkpointer> checkpointer_;
-  std::optional<CheckpointCollector> collector_;  // On the leader.
-  absl::Status checkpoint_status_;  // Of the last commit; on the leader.
-  int64_t checkpoint_step_ = 0;     // The last one committed.
+  std::optional<StepLeader> leader_;  // On the leader; fixed after Prepare.
   std::optional<StepAgreement> agreement_;    // Set while Run runs, as the
   std::unique_ptr<GradientReducer> reducer_;  // next two; with replicas only.
   std::unique_ptr<StepExecutor> executor_;
-  absl::Time last_decision_;
   absl::Time step_begin_;
   absl::Duration busy_;  // Since the last report.
   StepTrace trace_;
   bool stop_ = false;
 
-  std::atomic<bool> pause_ = false;
   std::atomic<int> action_index_ = -1;
   mutable Mutex mutex_;
   Progress progress_ ABSL_GUARDED_BY(mutex_);
