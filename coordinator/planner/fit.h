@@ -5,24 +5,40 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/planner/memory_forecast.h"
+#include "coordinator/planner/schedule_of_job.h"
 #include "proto/job_spec.h"
 #include "proto/plan.h"
 #include "proto/worker_report.h"
 
 namespace penstock {
 
-// The fastest partition of the job's units, one stage per rank, in which each
-// rank's forecast is within its device's memory; as cuts, see Partition.
-// `buffers[rank]` has the one stage of each rank. Requires `devices` and
-// `buffers` for each rank, and no more ranks than units.
+// The fastest partition of the job's units into the slices of its schedule in
+// which each rank's forecast is within its device's memory; as cuts, see
+// Partition. Both copies of a bidirectional schedule get the same cuts.
+//
+// Exact when each rank owns one stage; else what Balance makes of the fastest
+// slices and, should that not fit, of the smallest. Requires `devices` for each
+// rank, and no more slices than units.
 //
 // Errors:
-//   FailedPrecondition: there is none. Says which rank would need how much, for
-//     what, and the nearest change that would fit, found by trying: the largest
-//     micro-batch and a wider pipeline of devices like the smallest here.
+//   FailedPrecondition: none was found. Says which rank would need how much,
+//     for what, and the nearest change that would fit, found by trying: the
+//     largest micro-batch and a wider pipeline of devices like the smallest
+//     here.
 absl::StatusOr<std::vector<int64_t>> PartitionToFit(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
-    const std::vector<std::vector<StageBuffers>>& buffers);
+    const JobSchedule& schedule);
+
+// As above, whatever the memory: of what is asked for only to know its times.
+absl::StatusOr<std::vector<int64_t>> FastestPartition(
+    const JobSpec& spec, const std::vector<DeviceShape>& devices,
+    const JobSchedule& schedule);
+
+// Of rank `rank` of a partition.
+MemoryForecast ForecastRank(const ModelMemory& model,
+                            const JobSchedule& schedule, int rank,
+                            const std::vector<int64_t>& cuts);
 
 }  // namespace penstock
 

@@ -13,6 +13,9 @@ constexpr int64_t kBytesMax = int64_t{1} << 59;
 constexpr int64_t kProcessBytes = int64_t{48} << 20;
 constexpr int64_t kFloatBytes = 4;
 
+// Of gradients that travel at a time when they are summed over ranks.
+constexpr int64_t kReduceChunkBytes = 1 << 20;
+
 // Of numbers that are not negative.
 int64_t Product(int64_t a, int64_t b) {
   int64_t product = 0;
@@ -36,8 +39,10 @@ UnitMemory MemoryOfUnit(const Gpt2Config& config, int64_t unit,
 
 }  // namespace
 
-ModelMemory MemoryOfModel(const JobSpec& spec) {
+ModelMemory MemoryOfModel(const JobSpec& spec, int copies) {
   ModelMemory memory{.boundary = BoundaryBytes(spec)};
+  const int64_t summands = std::max<int64_t>(spec.parallelism.data, copies);
+  if (summands > 1) memory.reduction = summands * kReduceChunkBytes;
   const auto* config = std::get_if<Gpt2Config>(&spec.model.architecture);
   if (config == nullptr) {
     memory.units.resize(UnitCount(spec.model));
@@ -70,30 +75,50 @@ void StageMemory::Add(int64_t unit) {
 }
 
 MemoryForecast StageMemory::Forecast(const StageBuffers& buffers) const {
-  const int64_t weights =
-      weights_ - (has_first_ && has_last_ ? model_->tied : 0);
-  // Embedding and head on two ranks: each receives the other's gradient of the
-  // one weight, and the embedding's rank alone writes it into checkpoints.
-  const int64_t received = has_first_ != has_last_ ? model_->tied : 0;
-  const int64_t written =
-      weights - (has_last_ && !has_first_ ? model_->tied : 0);
+  RankMemorySum rank(*model_);
+  rank.Add(*this, buffers);
+  return rank.Forecast();
+}
+
+void RankMemorySum::Add(const StageMemory& stage, const StageBuffers& buffers,
+                        bool written) {
+  const int64_t boundary = model_->boundary;
+  const int64_t inner =
+      Product(std::max<int64_t>(stage.units_ - 1, 0), boundary);
   const int64_t tensors = int64_t{buffers.inputs} + buffers.outputs +
                           buffers.output_gradients + buffers.input_gradients;
-  const int64_t deferred = buffers.deferred > 0
-                               ? Product(buffers.deferred, deferred_sum_)
-                               : deferred_max_;
-  return {.weights = weights,
-          .gradients = weights_,
-          .optimizer = Product(2, weights),
-          .activations = Product(
-              buffers.activations,
-              Sum(saved_,
-                  Product(std::max<int64_t>(units_ - 1, 0), model_->boundary))),
-          .buffers = Sum(Product(tensors, model_->boundary), received),
-          .workspace =
-              Sum(Sum(scratch_max_, deferred), Product(2, model_->boundary)),
-          .checkpoint = Product(3, written),
-          .process = kProcessBytes};
+  sum_.weights = Sum(sum_.weights, stage.weights_);
+  sum_.activations = Sum(
+      sum_.activations, Product(buffers.activations, Sum(stage.saved_, inner)));
+  sum_.buffers = Sum(sum_.buffers, Product(tensors, boundary));
+  sum_.workspace =
+      Sum(sum_.workspace,
+          Product(buffers.deferred, Sum(stage.deferred_sum_, inner)));
+  workspace_max_ = std::max(
+      workspace_max_,
+      Sum(Sum(stage.scratch_max_, stage.deferred_max_), Product(2, boundary)));
+  has_first_ = has_first_ || stage.has_first_;
+  has_last_ = has_last_ || stage.has_last_;
+  if (!written) return;
+  written_ = Sum(written_, stage.weights_);
+  writes_last_ = writes_last_ || stage.has_last_;
+}
+
+MemoryForecast RankMemorySum::Forecast() const {
+  MemoryForecast memory = sum_;
+  memory.gradients = sum_.weights;
+  if (has_first_ && has_last_) memory.weights -= model_->tied;
+  memory.optimizer = Product(2, memory.weights);
+  // Embedding and head on two ranks: each receives the other's gradient of the
+  // one weight.
+  if (has_first_ != has_last_)
+    memory.buffers = Sum(memory.buffers, model_->tied);
+  memory.buffers = Sum(memory.buffers, model_->reduction);
+  memory.workspace = Sum(sum_.workspace, workspace_max_);
+  // The embedding's rank alone writes the tied weight.
+  memory.checkpoint = Product(3, written_ - (writes_last_ ? model_->tied : 0));
+  memory.process = kProcessBytes;
+  return memory;
 }
 
 std::string BytesText(int64_t bytes) {

@@ -25,26 +25,15 @@ struct ModelMemory {
   // Of the weight that the first and the last unit share; 0 when untied. Each
   // of the two counts it among its weights.
   int64_t tied = 0;
+  int64_t reduction = 0;  // A rank's buffers for sums over ranks.
 };
 
-// Requires a valid `spec` with its architecture known.
-ModelMemory MemoryOfModel(const JobSpec& spec);
+// Requires a valid `spec` with its architecture known. `copies` of the model
+// are in one pipeline.
+ModelMemory MemoryOfModel(const JobSpec& spec, int copies = 1);
 
 // The bytes of one stage, unit by unit. All arithmetic saturates at 2^59, so
 // that a forecast's total cannot overflow.
-//
-//   weights      of its units; a tied weight on one rank once
-//   gradients    of its units; a tied weight's both, until they are added up
-//   optimizer    2 x weights
-//   activations  micro-batches in flight x (what its units save + one tensor
-//                between each two of them)
-//   buffers      the stage's inputs, outputs and their gradients, as counted
-//   workspace    the largest scratch + the largest deferred set (with split
-//                backward: every unit's, as often as counted) + two gradients
-//                that take turns between units
-//   checkpoint   3 x weights: weights and moments are copied, and the copy is
-//                written while training goes on
-//   process      48 MiB, measured
 class StageMemory {
  public:
   // `model` must outlive this.
@@ -53,9 +42,12 @@ class StageMemory {
   // Adds a unit next to those added before, at either end.
   void Add(int64_t unit);
 
+  // Of a rank with this stage alone.
   MemoryForecast Forecast(const StageBuffers& buffers) const;
 
  private:
+  friend class RankMemorySum;
+
   const ModelMemory* model_;
   int64_t units_ = 0;
   int64_t weights_ = 0;
@@ -65,6 +57,45 @@ class StageMemory {
   int64_t scratch_max_ = 0;
   bool has_first_ = false;
   bool has_last_ = false;
+};
+
+// The bytes of one rank, stage by stage.
+//
+//   weights      of its units; a tied weight on one rank once
+//   gradients    of its units; a tied weight's both, until they are added up
+//   optimizer    2 x weights
+//   activations  per stage: micro-batches in flight x (what its units save +
+//                one tensor between each two of them)
+//   buffers      per stage: inputs, outputs and their gradients, as counted;
+//                and what sums over ranks take
+//   workspace    of the stage that needs most: the largest scratch + the
+//                largest deferred set + two gradients that take turns between
+//                units; and, with split backward, per stage: each unit's
+//                deferred set + one gradient between each two, as often as
+//                counted
+//   checkpoint   3 x weights: weights and moments are copied, and the copy is
+//                written while training goes on; of copy 0 alone
+//   process      48 MiB, measured
+class RankMemorySum {
+ public:
+  // `model` must outlive this.
+  explicit RankMemorySum(const ModelMemory& model) : model_(&model) {}
+
+  // Adds a stage of the rank. Of a bidirectional schedule's copies the first
+  // alone is `written` into checkpoints.
+  void Add(const StageMemory& stage, const StageBuffers& buffers,
+           bool written = true);
+
+  MemoryForecast Forecast() const;
+
+ private:
+  const ModelMemory* model_;
+  MemoryForecast sum_;  // Without what stages share.
+  int64_t written_ = 0;
+  int64_t workspace_max_ = 0;
+  bool has_first_ = false;
+  bool has_last_ = false;
+  bool writes_last_ = false;
 };
 
 // "1.5 GiB", for messages.

@@ -70,8 +70,49 @@ TEST(MemoryForecastTest, SplitBackwardDefersEveryUnit) {
   const MemoryForecast whole = Forecast(Job(config), 1, 3, {.activations = 1});
   const MemoryForecast split =
       Forecast(Job(config), 1, 3, {.activations = 1, .deferred = 2});
+  const int64_t boundary = 24 * 16 * 4;
   EXPECT_EQ(split.workspace - whole.workspace,
-            3 * CostOfUnit(config, 1, 24).deferred_bytes);
+            2 * (2 * CostOfUnit(config, 1, 24).deferred_bytes + boundary));
+}
+
+TEST(MemoryForecastTest, StagesOfARankShareWorkspaceAndTiedWeight) {
+  const Gpt2Config config = SmallConfig(true);
+  const int64_t tied = 32 * 16 * 4;
+  const ModelMemory model = MemoryOfModel(Job(config));
+  StageMemory first(model);
+  first.Add(0);
+  StageMemory last(model);
+  last.Add(3);
+  const StageBuffers buffers{.activations = 2};
+  RankMemorySum sum(model);
+  sum.Add(first, buffers);
+  sum.Add(last, buffers);
+  const MemoryForecast rank = sum.Forecast();
+  const MemoryForecast embedding = first.Forecast(buffers);
+  const MemoryForecast head = last.Forecast(buffers);
+  EXPECT_EQ(rank.weights, embedding.weights + head.weights - tied);
+  EXPECT_EQ(rank.gradients, embedding.gradients + head.gradients);
+  EXPECT_EQ(rank.activations, embedding.activations + head.activations);
+  EXPECT_EQ(rank.workspace, std::max(embedding.workspace, head.workspace));
+  EXPECT_EQ(rank.checkpoint, 3 * rank.weights);
+  EXPECT_EQ(rank.process, kProcess);
+  // Neither needs room for another rank's gradient of the tied weight.
+  EXPECT_EQ(rank.buffers, embedding.buffers + head.buffers - 2 * tied);
+}
+
+TEST(MemoryForecastTest, TheSecondCopyIsHeldButNotWritten) {
+  const ModelMemory model = MemoryOfModel(Job(SmallConfig(false)), 2);
+  StageMemory one(model);
+  one.Add(1);
+  StageMemory two(model);
+  two.Add(2);
+  RankMemorySum sum(model);
+  sum.Add(one, {}, /*written=*/true);
+  sum.Add(two, {}, /*written=*/false);
+  const MemoryForecast rank = sum.Forecast();
+  EXPECT_EQ(rank.weights, 2 * one.Forecast({}).weights);
+  EXPECT_EQ(rank.checkpoint, one.Forecast({}).checkpoint);
+  EXPECT_EQ(rank.buffers, 2 << 20);  // A chunk of the gradients of either.
 }
 
 TEST(MemoryForecastTest, ATiedWeightIsHeldOnceButHasTwoGradients) {

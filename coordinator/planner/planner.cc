@@ -1,13 +1,12 @@
 #include "coordinator/planner/planner.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "coordinator/planner/fit.h"
 #include "coordinator/planner/memory_forecast.h"
-#include "coordinator/schedule/generators.h"
-#include "coordinator/schedule/lower.h"
-#include "coordinator/schedule/verify.h"
+#include "coordinator/planner/schedule_of_job.h"
 #include "fmt/format.h"
 #include "proto/base/check.h"
 #include "proto/base/status_macros.h"
@@ -19,11 +18,6 @@ absl::Status CheckDevices(const JobSpec& spec,
                           const std::vector<DeviceShape>& devices) {
   const int64_t ranks = spec.parallelism.pipeline;
   const int64_t needed = ranks * spec.parallelism.data;
-  if (ranks > UnitCount(spec.model)) {
-    return absl::InvalidArgumentError(fmt::format(
-        "parallelism.pipeline: {}: the model can be cut into at most {} stages",
-        ranks, UnitCount(spec.model)));
-  }
   if (static_cast<int64_t>(devices.size()) != needed) {
     return absl::InvalidArgumentError(
         fmt::format("{} devices for a job of {} x {} ranks", devices.size(),
@@ -69,18 +63,6 @@ void EvenOutSpeeds(std::vector<DeviceShape>& devices) {
   for (DeviceShape& device : devices) device.flops_per_second = high;
 }
 
-absl::StatusOr<Schedule> LoweredSchedule(const JobSpec& spec) {
-  const ScheduleRequest shape{
-      .ranks = static_cast<int>(spec.parallelism.pipeline),
-      .microbatches = static_cast<int>(spec.batch.micro_batches)};
-  ASSIGN_OR_RETURN(const Schedule schedule,
-                   Generate(spec.parallelism.schedule, shape));
-  const auto* gpt2 = std::get_if<Gpt2Config>(&spec.model.architecture);
-  return Lower(schedule,
-               {.reduce_gradients = spec.parallelism.data > 1,
-                .reduce_tied = gpt2 != nullptr && gpt2->tied_embeddings});
-}
-
 absl::Duration Seconds(double operations, double speed) {
   return absl::Seconds(operations / speed);
 }
@@ -101,12 +83,143 @@ StagePlan MakeStage(const std::vector<UnitTimes>& times, double speed,
           .weight_gradient = Seconds(sum.weight_gradient, speed)};
 }
 
+// "pipeline 2 or stages_per_rank 3", as near to the job's as the model has
+// units for and the schedule allows; "" for none.
+std::string NearestLegal(const JobSpec& spec) {
+  const int64_t units = UnitCount(spec.model);
+  const auto search = [&](std::string_view field,
+                          int64_t ParallelismSpec::*member,
+                          int64_t below) -> std::string {
+    JobSpec other = spec;
+    for (int64_t value = below; value >= 1; --value) {
+      other.parallelism.*member = value;
+      const auto schedule = ScheduleOfJob(other, std::nullopt);
+      if (!schedule.ok() || schedule->slices() > units) continue;
+      return fmt::format("parallelism.{} {}", field, value);
+    }
+    return "";
+  };
+  const int64_t ranks = spec.parallelism.pipeline;
+  const std::string stages = search(
+      "stages_per_rank", &ParallelismSpec::stages_per_rank, units / ranks);
+  const std::string pipeline = search("pipeline", &ParallelismSpec::pipeline,
+                                      std::min(ranks - 1, units));
+  return stages + (stages.empty() || pipeline.empty() ? "" : " or ") + pipeline;
+}
+
+absl::Status CheckSlices(const JobSpec& spec, const JobSchedule& schedule) {
+  const int64_t units = UnitCount(spec.model);
+  if (schedule.slices() <= units) return absl::OkStatus();
+  if (schedule.slices() == spec.parallelism.pipeline) {
+    return absl::InvalidArgumentError(fmt::format(
+        "parallelism.pipeline: {}: the model can be cut into at most {} stages",
+        spec.parallelism.pipeline, units));
+  }
+  const std::string nearest = NearestLegal(spec);
+  return absl::InvalidArgumentError(fmt::format(
+      "parallelism.stages_per_rank: {}: schedule {} on {} ranks cuts the model "
+      "into {} stages, and it can be cut into at most {}{}",
+      schedule.slices() / spec.parallelism.pipeline, spec.parallelism.schedule,
+      spec.parallelism.pipeline, schedule.slices(), units,
+      nearest.empty() ? "" : fmt::format("; {} would do", nearest)));
+}
+
+std::vector<StagePlan> MakeStages(const JobSpec& spec,
+                                  const std::vector<DeviceShape>& devices,
+                                  const Schedule& schedule,
+                                  const std::vector<int64_t>& cuts) {
+  const std::vector<UnitTimes> times = TimesOfUnits(spec);
+  std::vector<StagePlan> stages;
+  for (int stage = 0; stage < schedule.stages(); ++stage) {
+    const int slice = schedule.SliceOf(stage);
+    const int rank = schedule.rank_of_stage[stage];
+    stages.push_back(MakeStage(times, SpeedOf(spec, devices[rank]), cuts[slice],
+                               cuts[slice + 1], rank));
+  }
+  return stages;
+}
+
+// Seconds.
+ScheduleCosts CostsOf(const JobSpec& spec, const std::vector<StagePlan>& stages,
+                      int copies, const LinkShape& link) {
+  const ModelMemory model = MemoryOfModel(spec, copies);
+  const size_t slices = stages.size() / static_cast<size_t>(copies);
+  ScheduleCosts costs;
+  std::vector<int64_t> weights(spec.parallelism.pipeline);
+  int64_t largest = 0;
+  for (const StagePlan& stage : stages) {
+    int64_t bytes = 0;
+    for (int64_t unit = stage.unit_begin; unit < stage.unit_end; ++unit) {
+      bytes += model.units[unit].weights;
+    }
+    weights[stage.rank] += bytes;
+    largest = std::max(largest, bytes);
+    costs.stages.push_back(
+        {.forward = absl::ToDoubleSeconds(stage.forward),
+         .input_gradient = absl::ToDoubleSeconds(stage.input_gradient),
+         .weight_gradient = absl::ToDoubleSeconds(stage.weight_gradient),
+         .reduce = ReduceTime(link, bytes, spec.parallelism.data)});
+  }
+  costs.hops.assign(stages.size() - 1,
+                    Hop{.latency = TransferTime(link, BoundaryBytes(spec))});
+  if (copies > 1) {
+    costs.tied = ReduceTime(link, largest, copies);
+  } else if (stages.front().rank != stages[slices - 1].rank) {
+    costs.tied = TransferTime(link, model.tied);
+  }
+  for (const int64_t bytes : weights) {
+    costs.optimizer.push_back(OptimizerTime(bytes));
+  }
+  return costs;
+}
+
+struct PartitionedSchedule {
+  JobSchedule schedule;
+  std::vector<int64_t> cuts;
+};
+
+// Generators may work by the stages' times, and those follow from the cuts,
+// which follow from the buffers that the schedule needs: the fastest cuts give
+// the times first, then those that fit.
+absl::StatusOr<PartitionedSchedule> MakeSchedule(
+    const JobSpec& spec, const std::vector<DeviceShape>& devices,
+    const LinkShape& link) {
+  ASSIGN_OR_RETURN(JobSchedule schedule, ScheduleOfJob(spec, std::nullopt));
+  RETURN_IF_ERROR(CheckSlices(spec, schedule));
+  ASSIGN_OR_RETURN(std::vector<int64_t> cuts,
+                   FastestPartition(spec, devices, schedule));
+  std::optional<PartitionedSchedule> best;
+  for (int round = 0; round < 2; ++round) {
+    const std::vector<StagePlan> stages =
+        MakeStages(spec, devices, schedule.schedule, cuts);
+    ASSIGN_OR_RETURN(
+        JobSchedule by_cost,
+        ScheduleOfJob(spec,
+                      CostsOf(spec, stages, schedule.schedule.copies, link)));
+    const bool same = best.has_value() && by_cost.schedule.programs ==
+                                              best->schedule.schedule.programs;
+    if (same) break;
+    schedule = std::move(by_cost);
+    auto fitting = PartitionToFit(spec, devices, schedule);
+    if (!fitting.ok()) {
+      if (best.has_value()) break;
+      return fitting.status();
+    }
+    cuts = *std::move(fitting);
+    best = {schedule, cuts};
+  }
+  return *std::move(best);
+}
+
 // Complete, disjoint, ordered, non-empty, and within each rank's memory: what a
 // plan is worth nothing without.
 void CheckInvariants(const Plan& plan,
                      const std::vector<DeviceShape>& devices) {
+  const size_t slices = plan.stages.size() / static_cast<size_t>(plan.copies);
   int64_t unit = 0;
-  for (const StagePlan& stage : plan.stages) {
+  for (size_t i = 0; i < plan.stages.size(); ++i) {
+    const StagePlan& stage = plan.stages[i];
+    if (i % slices == 0) unit = 0;
     PENSTOCK_CHECK(stage.unit_begin == unit && stage.unit_end > unit);
     unit = stage.unit_end;
   }
@@ -121,29 +234,18 @@ void CheckInvariants(const Plan& plan,
 
 absl::StatusOr<Simulation> SimulatePlan(const Plan& plan,
                                         const LinkShape& link) {
-  Schedule schedule{.microbatches =
-                        static_cast<int>(plan.spec.batch.micro_batches)};
-  ScheduleCosts costs;
+  Schedule schedule{
+      .microbatches = static_cast<int>(plan.spec.batch.micro_batches),
+      .copies = plan.copies,
+      .pieces = plan.pieces};
   for (const StagePlan& stage : plan.stages) {
     schedule.rank_of_stage.push_back(stage.rank);
-    costs.stages.push_back(
-        {.forward = absl::ToDoubleSeconds(stage.forward),
-         .input_gradient = absl::ToDoubleSeconds(stage.input_gradient),
-         .weight_gradient = absl::ToDoubleSeconds(stage.weight_gradient),
-         .reduce = ReduceTime(link, plan.ranks[stage.rank].memory.gradients,
-                              plan.spec.parallelism.data)});
   }
   for (const RankPlan& rank : plan.ranks) {
     schedule.programs.push_back(rank.program);
-    costs.optimizer.push_back(OptimizerTime(rank.memory.weights));
   }
-  costs.hops.assign(
-      plan.stages.size() - 1,
-      Hop{.latency = TransferTime(link, BoundaryBytes(plan.spec))});
-  if (plan.ranks.size() > 1) {
-    costs.tied = TransferTime(link, MemoryOfModel(plan.spec).tied);
-  }
-  return Simulate(schedule, costs, {.record_actions = true});
+  return Simulate(schedule, CostsOf(plan.spec, plan.stages, plan.copies, link),
+                  {.record_actions = true});
 }
 
 absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
@@ -153,24 +255,18 @@ absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
   std::vector<DeviceShape> least =
       LeastDevices(devices, spec.parallelism.pipeline);
   EvenOutSpeeds(least);
-  ASSIGN_OR_RETURN(Schedule schedule, LoweredSchedule(spec));
-  ASSIGN_OR_RETURN(const auto buffers, VerifyLowered(schedule));
-  ASSIGN_OR_RETURN(const std::vector<int64_t> cuts,
-                   PartitionToFit(spec, least, buffers));
-
-  Plan plan{.spec = spec};
-  const std::vector<UnitTimes> times = TimesOfUnits(spec);
-  const ModelMemory memory = MemoryOfModel(spec);
+  ASSIGN_OR_RETURN(PartitionedSchedule made, MakeSchedule(spec, least, link));
+  Schedule& schedule = made.schedule.schedule;
+  Plan plan{.spec = spec,
+            .stages = MakeStages(spec, least, schedule, made.cuts),
+            .copies = schedule.copies,
+            .pieces = schedule.pieces};
+  const ModelMemory model = MemoryOfModel(spec, schedule.copies);
   for (int rank = 0; rank < schedule.ranks(); ++rank) {
-    StageMemory stage(memory);
-    for (int64_t unit = cuts[rank]; unit < cuts[rank + 1]; ++unit) {
-      stage.Add(unit);
-    }
-    plan.stages.push_back(MakeStage(times, SpeedOf(spec, least[rank]),
-                                    cuts[rank], cuts[rank + 1], rank));
-    plan.ranks.push_back({.program = std::move(schedule.programs[rank]),
-                          .buffers = buffers[rank],
-                          .memory = stage.Forecast(buffers[rank][0])});
+    plan.ranks.push_back(
+        {.program = std::move(schedule.programs[rank]),
+         .buffers = made.schedule.buffers[rank],
+         .memory = ForecastRank(model, made.schedule, rank, made.cuts)});
   }
   CheckInvariants(plan, least);
   ASSIGN_OR_RETURN(const Simulation simulation, SimulatePlan(plan, link));

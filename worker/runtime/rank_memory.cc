@@ -1,5 +1,6 @@
 #include "worker/runtime/rank_memory.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -20,6 +21,7 @@ class Cutter {
       : plan_(plan), rank_(rank), arena_(arena) {}
 
   RankMemory Cut() {
+    CutWorkspace();
     for (const StageBuffers& buffers : plan_.ranks[rank_].buffers) {
       StageMemory& stage = memory_.stages.emplace_back();
       stage.stage = buffers.stage;
@@ -95,6 +97,15 @@ class Cutter {
     return memory_.parameters.back().weight;
   }
 
+  // One for all: passes of a rank follow each other.
+  void CutWorkspace() {
+    int64_t bytes = 0;
+    for (const StageBuffers& buffers : plan_.ranks[rank_].buffers) {
+      bytes = std::max(bytes, SizesOf(plan_, buffers.stage).workspace);
+    }
+    workspace_ = arena_.Take(bytes);
+  }
+
   BufferPool Pool(int count, int64_t bytes) {
     const int64_t stride = (bytes + 255) / 256 * 256;
     return BufferPool(arena_.Take(count * stride), count, stride);
@@ -102,7 +113,7 @@ class Cutter {
 
   void CutBuffers(const StageBuffers& buffers, StageMemory& stage) {
     const StageSizes& sizes = stage.sizes;
-    stage.workspace = arena_.Take(sizes.workspace);
+    stage.workspace = workspace_;
     stage.activations = Pool(buffers.activations, sizes.saved);
     stage.deferred = Pool(buffers.deferred, sizes.deferred);
     if (sizes.boundary_in > 0) {
@@ -152,6 +163,7 @@ class Cutter {
   const Plan& plan_;
   const int rank_;
   Arena& arena_;
+  std::byte* workspace_ = nullptr;
   RankMemory memory_;
 };
 

@@ -36,7 +36,7 @@ struct StageMemory {
   std::vector<std::vector<LayerWeight>> unit_weights;
   float* gradients = nullptr;  // Of all its weights, one behind the other.
   int64_t gradient_count = 0;
-  std::byte* workspace = nullptr;
+  std::byte* workspace = nullptr;  // The rank's: its stages take turns.
   BufferPool activations;
   BufferPool inputs;
   BufferPool outputs;

@@ -1,0 +1,35 @@
+#ifndef COORDINATOR_PLANNER_SCHEDULE_OF_JOB_H_
+#define COORDINATOR_PLANNER_SCHEDULE_OF_JOB_H_
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/schedule/costs.h"
+#include "coordinator/schedule/schedule.h"
+#include "proto/job_spec.h"
+#include "proto/plan.h"
+
+namespace penstock {
+
+// A job's schedule, lowered and verified.
+struct JobSchedule {
+  Schedule schedule;
+  std::vector<std::vector<StageBuffers>> buffers;  // Per rank; see Verify.
+
+  // Slices of the model: stages of one copy.
+  int slices() const { return schedule.stages_per_copy(); }
+};
+
+// Generates, lowers and verifies the schedule that the job names, for all that
+// its parallelism says. `costs` are for generators that work by them.
+//
+// Errors:
+//   InvalidArgument: the schedule is not defined for this job: field, value,
+//     the nearest legal ones; or no executor can run it.
+absl::StatusOr<JobSchedule> ScheduleOfJob(
+    const JobSpec& spec, const std::optional<ScheduleCosts>& costs);
+
+}  // namespace penstock
+
+#endif  // COORDINATOR_PLANNER_SCHEDULE_OF_JOB_H_
