@@ -11,6 +11,7 @@
 #include "coordinator/cli/doctor_command.h"
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/job_commands.h"
+#include "coordinator/cli/plan_command.h"
 #include "coordinator/cli/stream_commands.h"
 #include "coordinator/cli/trace_command.h"
 #include "coordinator/cli/watch_command.h"
@@ -40,6 +41,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddWorkerCommands(app, context);
   AddCheckpointCommands(app, context);
   AddDataCommands(app, context);
+  AddPlanCommands(app, context);
   AddClusterCommands(app, context);
   AddDoctorCommand(app, context);
   AddCompletionCommand(app, context);

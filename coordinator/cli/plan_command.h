@@ -1,0 +1,15 @@
+#ifndef COORDINATOR_CLI_PLAN_COMMAND_H_
+#define COORDINATOR_CLI_PLAN_COMMAND_H_
+
+#include "CLI/CLI.hpp"
+#include "coordinator/cli/command.h"
+
+namespace penstock {
+
+// plan memory: what the memory formulas of the field say of a training run.
+// Needs no cluster.
+void AddPlanCommands(CLI::App& app, Context& context);
+
+}  // namespace penstock
+
+#endif  // COORDINATOR_CLI_PLAN_COMMAND_H_
