@@ -12,6 +12,7 @@
 #include "coordinator/cli/exit_code.h"
 #include "coordinator/cli/job_commands.h"
 #include "coordinator/cli/plan_command.h"
+#include "coordinator/cli/schedule_command.h"
 #include "coordinator/cli/stream_commands.h"
 #include "coordinator/cli/trace_command.h"
 #include "coordinator/cli/watch_command.h"
@@ -38,6 +39,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddWatchCommand(job, context);
   AddStreamCommands(job, context);
   AddTraceCommand(job, context);
+  AddScheduleCommands(app, context);
   AddWorkerCommands(app, context);
   AddCheckpointCommands(app, context);
   AddDataCommands(app, context);

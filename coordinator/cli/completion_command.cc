@@ -30,6 +30,10 @@ _penstock() {{
       words+=" $(penstock job list 2>/dev/null | awk 'NR > 1 {{print $1}}')"
     fi
   fi
+  case "${{COMP_WORDS[COMP_CWORD-1]}}" in
+    --schedule) words="$(penstock schedule list --names 2>/dev/null)" ;;
+    --placement) words="loop v wave bidirectional" ;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }}
 complete -o default -F _penstock penstock
