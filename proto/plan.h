@@ -81,6 +81,23 @@ struct Plan {
   absl::Duration step_time;          // Predicted.
 };
 
+// Of the plan's stages, those of one copy of the model; see Schedule.
+inline int StagesPerCopy(const Plan& plan) {
+  return static_cast<int>(plan.stages.size()) / plan.copies;
+}
+inline int CopyOf(const Plan& plan, int stage) {
+  return stage / StagesPerCopy(plan);
+}
+inline int SliceOf(const Plan& plan, int stage) {
+  return stage % StagesPerCopy(plan);
+}
+inline bool IsFirstStage(const Plan& plan, int stage) {
+  return SliceOf(plan, stage) == 0;
+}
+inline bool IsLastStage(const Plan& plan, int stage) {
+  return SliceOf(plan, stage) == StagesPerCopy(plan) - 1;
+}
+
 // Which part of which plan a device executes. Tensors and checkpoints carry the
 // epoch, so that nothing of an old plan can enter a new one.
 struct Assignment {

@@ -29,7 +29,6 @@ GradientReducer::GradientReducer(const Plan& plan, const Assignment& assignment,
       link_(link),
       backend_(std::move(backend)),
       wait_max_(wait_max),
-      replicas_(static_cast<int>(plan.spec.parallelism.data)),
       thread_([this] { Loop(); }) {}
 
 GradientReducer::~GradientReducer() {
@@ -42,8 +41,33 @@ GradientReducer::~GradientReducer() {
 }
 
 void GradientReducer::Start(int64_t step, int stage) {
+  Work work{
+      .step = step, .stage = stage, .self = assignment_.replica, .name = stage};
+  for (int64_t replica = 0; replica < plan_.spec.parallelism.data; ++replica) {
+    work.peers.push_back(
+        PeerOf(plan_, static_cast<int>(replica), assignment_.rank));
+  }
+  Push(std::move(work));
+}
+
+void GradientReducer::StartCopies(int64_t step, int stage) {
+  const int slice = SliceOf(plan_, stage);
+  Work work{.step = step,
+            .stage = stage,
+            .self = CopyOf(plan_, stage),
+            .share = MessageKind::kCopyShare,
+            .result = MessageKind::kCopyResult,
+            .name = slice};
+  for (int copy = 0; copy < plan_.copies; ++copy) {
+    const StagePlan& other = plan_.stages[copy * StagesPerCopy(plan_) + slice];
+    work.peers.push_back(PeerOf(plan_, assignment_.replica, other.rank));
+  }
+  Push(std::move(work));
+}
+
+void GradientReducer::Push(Work work) {
   MutexLock lock(mutex_);
-  queue_.push_back({step, stage});
+  queue_.push_back(std::move(work));
   changed_.NotifyAll();
 }
 
@@ -65,7 +89,7 @@ void GradientReducer::Loop() {
         changed_.WaitUntil(mutex_, absl::InfiniteFuture());
       }
       if (stopping_) return;
-      work = queue_.front();
+      work = std::move(queue_.front());
       queue_.pop_front();
       working_ = true;
     }
@@ -87,7 +111,7 @@ absl::Status GradientReducer::Reduce(const Work& work) {
     float* values = stage->gradients + begin;
     const int64_t count =
         std::min(kReduceChunkFloats, stage->gradient_count - begin);
-    if (chunk % replicas_ == assignment_.replica) {
+    if (chunk % std::ssize(work.peers) == work.self) {
       RETURN_IF_ERROR(ReduceOwn(work, chunk, values, count));
     } else {
       RETURN_IF_ERROR(ReduceElsewhere(work, chunk, values, count));
@@ -98,59 +122,51 @@ absl::Status GradientReducer::Reduce(const Work& work) {
 
 absl::Status GradientReducer::ReduceOwn(const Work& work, int64_t chunk,
                                         float* values, int64_t count) {
-  const MessageKey share =
-      MakeKey(work.step, MessageKind::kReduceShare, work.stage, chunk);
-  const MessageKey result =
-      MakeKey(work.step, MessageKind::kReduceResult, work.stage, chunk);
-  auto shares = [&](int replica) {
-    return memory_.reduce_chunks + replica * kReduceChunkFloats;
+  const MessageKey share = MakeKey(work.step, work.share, work.name, chunk);
+  const MessageKey result = MakeKey(work.step, work.result, work.name, chunk);
+  const int members = static_cast<int>(work.peers.size());
+  const auto share_of = [&](int member) {
+    return memory_.reduce_chunks + member * kReduceChunkFloats;
   };
-  for (int r = 0; r < replicas_; ++r) {
-    if (r == assignment_.replica) continue;
+  for (int m = 0; m < members; ++m) {
+    if (m == work.self) continue;
     RETURN_IF_ERROR(
-        link_.PostReceive(PeerOf(r), share, Bytes(shares(r), count)));
+        link_.PostReceive(work.peers[m], share, Bytes(share_of(m), count)));
   }
   RETURN_IF_ERROR(backend_->CopyIn(
-      Bytes(values, count),
-      reinterpret_cast<std::byte*>(shares(assignment_.replica))));
-  for (int r = 0; r < replicas_; ++r) {
-    if (r != assignment_.replica) {
-      RETURN_IF_ERROR(link_.WaitReceived(PeerOf(r), share, Deadline()));
+      Bytes(values, count), reinterpret_cast<std::byte*>(share_of(work.self))));
+  for (int m = 0; m < members; ++m) {
+    if (m != work.self) {
+      RETURN_IF_ERROR(link_.WaitReceived(work.peers[m], share, Deadline()));
     }
-    if (r == 0) {
-      RETURN_IF_ERROR(backend_->CopyIn(Bytes(shares(0), count),
+    if (m == 0) {
+      RETURN_IF_ERROR(backend_->CopyIn(Bytes(share_of(0), count),
                                        reinterpret_cast<std::byte*>(values)));
     } else {
-      RETURN_IF_ERROR(backend_->Accumulate(shares(r), count, values));
+      RETURN_IF_ERROR(backend_->Accumulate(share_of(m), count, values));
     }
   }
   RETURN_IF_ERROR(backend_->Synchronize());
-  for (int r = 0; r < replicas_; ++r) {
-    if (r == assignment_.replica) continue;
-    RETURN_IF_ERROR(link_.Send(PeerOf(r), result, Bytes(values, count)));
+  for (int m = 0; m < members; ++m) {
+    if (m == work.self) continue;
+    RETURN_IF_ERROR(link_.Send(work.peers[m], result, Bytes(values, count)));
   }
-  for (int r = 0; r < replicas_; ++r) {
-    if (r == assignment_.replica) continue;
-    RETURN_IF_ERROR(link_.WaitSent(PeerOf(r), result, Deadline()));
+  for (int m = 0; m < members; ++m) {
+    if (m == work.self) continue;
+    RETURN_IF_ERROR(link_.WaitSent(work.peers[m], result, Deadline()));
   }
   return absl::OkStatus();
 }
 
 absl::Status GradientReducer::ReduceElsewhere(const Work& work, int64_t chunk,
                                               float* values, int64_t count) {
-  const int owner = PeerOf(static_cast<int>(chunk % replicas_));
-  const MessageKey share =
-      MakeKey(work.step, MessageKind::kReduceShare, work.stage, chunk);
-  const MessageKey result =
-      MakeKey(work.step, MessageKind::kReduceResult, work.stage, chunk);
+  const int owner = work.peers[chunk % std::ssize(work.peers)];
+  const MessageKey share = MakeKey(work.step, work.share, work.name, chunk);
+  const MessageKey result = MakeKey(work.step, work.result, work.name, chunk);
   RETURN_IF_ERROR(link_.Send(owner, share, Bytes(values, count)));
   RETURN_IF_ERROR(link_.WaitSent(owner, share, Deadline()));
   RETURN_IF_ERROR(link_.PostReceive(owner, result, Bytes(values, count)));
   return link_.WaitReceived(owner, result, Deadline());
-}
-
-int GradientReducer::PeerOf(int replica) const {
-  return penstock::PeerOf(plan_, replica, assignment_.rank);
 }
 
 absl::Time GradientReducer::Deadline() const { return SteadyNow() + wait_max_; }

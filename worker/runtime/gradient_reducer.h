@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -13,15 +14,20 @@
 #include "proto/base/mutex.h"
 #include "proto/plan.h"
 #include "worker/link/link.h"
+#include "worker/runtime/message_tag.h"
 #include "worker/runtime/rank_memory.h"
 
 namespace penstock {
 
-// Sums the gradients of a stage over the replicas, behind the computation: a
-// thread of its own exchanges chunks while the pipeline drains. Each chunk has
-// one owner, replica (chunk % replicas), who receives the others' shares, adds
-// all up in the order of the replicas, and sends the sum back; so every replica
-// ends with the same bits, whoever was first.
+// Sums the gradients of a stage over the replicas, and over the copies of its
+// slice in a bidirectional schedule, behind the computation: a thread of its
+// own exchanges chunks while the pipeline drains. Each chunk has one owner,
+// member (chunk % members), who receives the others' shares, adds all up in the
+// order of the members, and sends the sum back; so every replica, and every
+// copy, ends with the same bits, whoever was first.
+//
+// Sums are made in the order in which they are started, which must be the same
+// on all who take part.
 //
 // Thread-safe.
 class GradientReducer {
@@ -34,8 +40,12 @@ class GradientReducer {
   // Link::Abort must have been called if a reduction may still be waiting.
   ~GradientReducer();
 
-  // Starts summing the gradients of `stage`, which nobody may touch until Wait.
+  // Starts summing the gradients of `stage` over the replicas. Nobody may touch
+  // them until Wait.
   void Start(int64_t step, int stage);
+
+  // Likewise over the copies of its slice.
+  void StartCopies(int64_t step, int stage);
 
   // Waits until all that was started is summed.
   //
@@ -43,18 +53,24 @@ class GradientReducer {
   absl::Status Wait();
 
  private:
+  // One sum: who takes part, and how its messages are called.
   struct Work {
     int64_t step = 0;
-    int stage = 0;
+    int stage = 0;           // Of this rank.
+    std::vector<int> peers;  // The members', in the order of summation.
+    int self = 0;            // Index in `peers`.
+    MessageKind share = MessageKind::kReduceShare;
+    MessageKind result = MessageKind::kReduceResult;
+    int name = 0;  // The stage or slice in the messages' keys.
   };
 
+  void Push(Work work);
   void Loop();
   absl::Status Reduce(const Work& work);
   absl::Status ReduceOwn(const Work& work, int64_t chunk, float* values,
                          int64_t count);
   absl::Status ReduceElsewhere(const Work& work, int64_t chunk, float* values,
                                int64_t count);
-  int PeerOf(int replica) const;
   absl::Time Deadline() const;
 
   const Plan& plan_;
@@ -63,11 +79,11 @@ class GradientReducer {
   Link& link_;
   const std::unique_ptr<Backend> backend_;
   const absl::Duration wait_max_;
-  const int replicas_;
 
   Mutex mutex_;
   CondVar changed_;
-  std::deque<Work> queue_ ABSL_GUARDED_BY(mutex_);  // <= stages of the rank.
+  // At most two for each stage of the rank.
+  std::deque<Work> queue_ ABSL_GUARDED_BY(mutex_);
   bool working_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);

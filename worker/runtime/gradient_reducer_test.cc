@@ -76,6 +76,49 @@ TEST(GradientReducerTest, AddsInTheOrderOfTheReplicasAndGivesAllTheSum) {
   }
 }
 
+// Two ranks of a bidirectional pipeline: rank 0 has slice 0 of copy 0 and slice
+// 1 of copy 1, rank 1 the others.
+TEST(GradientReducerTest, AddsTheCopiesOfASliceInTheirOrder) {
+  constexpr int64_t kCount = 2 * kReduceChunkFloats + 5;
+  Plan plan{.stages = {{.rank = 0}, {.rank = 1}, {.rank = 1}, {.rank = 0}},
+            .copies = 2};
+  plan.ranks.resize(2);
+  const std::vector<std::vector<int>> order = {{0, 3}, {2, 1}};  // By slice.
+  const std::shared_ptr<LocalHub> hub = LocalHub::Create(2);
+  std::vector<std::vector<float>> gradients;
+  for (int stage = 0; stage < 4; ++stage) {
+    gradients.push_back(RandomGradients(kCount, stage));
+  }
+  const auto before = gradients;
+  std::vector<std::unique_ptr<Link>> links;
+  for (int rank = 0; rank < 2; ++rank) links.push_back(hub->link(rank));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      std::vector<float> chunks(2 * kReduceChunkFloats);
+      RankMemory memory;
+      memory.reduce_chunks = chunks.data();
+      for (const int stage : order[rank]) {
+        memory.stages.push_back({.stage = stage,
+                                 .gradients = gradients[stage].data(),
+                                 .gradient_count = kCount});
+      }
+      GradientReducer reducer(plan, {.rank = rank}, memory, *links[rank],
+                              MakeCpuBackend(), absl::Seconds(30));
+      for (const int stage : order[rank]) reducer.StartCopies(1, stage);
+      EXPECT_TRUE(reducer.Wait().ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const int slice : {0, 1}) {
+    for (int64_t i = 0; i < kCount; ++i) {
+      const float sum = before[slice][i] + before[2 + slice][i];
+      ASSERT_EQ(gradients[slice][i], sum) << i;
+      ASSERT_EQ(gradients[2 + slice][i], sum) << i;
+    }
+  }
+}
+
 TEST(GradientReducerTest, EndsWhenTheLinkIsAborted) {
   Plan plan;
   plan.spec.parallelism.data = 2;

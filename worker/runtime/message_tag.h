@@ -8,7 +8,8 @@
 namespace penstock {
 
 // What a message between two executors is for; with stage and index it names
-// the message within a step.
+// the message within a step. The sums of a bidirectional schedule's copies name
+// the slice of the model in place of a stage.
 enum class MessageKind : uint8_t {
   kActivation = 1,    // Output of `stage` for micro-batch `index`.
   kGradient = 2,      // Gradient of the input of `stage`, micro-batch `index`.
@@ -17,6 +18,8 @@ enum class MessageKind : uint8_t {
   kTiedGradient = 5,  // Of the tied weight as `stage` has it.
   kStepReport = 6,    // To the leader, at the end of a step.
   kStepDecision = 7,  // From the leader.
+  kCopyShare = 9,     // As kReduceShare, of one of the copies of a slice.
+  kCopyResult = 10,   // As kReduceResult, likewise.
 };
 
 inline MessageKey MakeKey(int64_t step, MessageKind kind, int stage,

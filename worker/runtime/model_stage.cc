@@ -131,10 +131,12 @@ ConstTensor ModelStage::Input(const StagePass& pass, size_t unit) const {
 absl::Status ModelStage::Forward(const StagePass& pass) {
   RETURN_IF_ERROR(ReadBatch(pass));
   const LayerTokens tokens = Tokens(pass.saved);
+  std::byte* const last_output =
+      pass.output != nullptr || slice_.last() ? pass.output : gradients_[0];
   for (size_t unit = 0; unit < layers_.size(); ++unit) {
     std::byte* output = unit + 1 < layers_.size()
                             ? pass.saved + units_[unit + 1].input
-                            : pass.output;
+                            : last_output;
     RETURN_IF_ERROR(layers_[unit]->Forward(
         tokens, Input(pass, unit), Boundary(output),
         {.saved = pass.saved + units_[unit].saved, .scratch = scratch_}));

@@ -66,7 +66,8 @@ class ModelStage final : public Stage {
   std::vector<UnitLayout> units_;
   std::byte* scratch_ = nullptr;
   std::byte* deferred_ = nullptr;  // Of one layer, for Backward.
-  std::byte* gradients_[2] = {};   // Of unit outputs, for Backward.
+  // Of unit outputs, for Backward; the first takes outputs that nobody wants.
+  std::byte* gradients_[2] = {};
   std::vector<int32_t> host_tokens_;
   std::vector<int32_t> host_labels_;
 };

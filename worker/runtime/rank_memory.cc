@@ -33,9 +33,10 @@ class Cutter {
       CutTied();
       CutSnapshot();
     }
-    if (plan_.spec.parallelism.data > 1) {
-      memory_.reduce_chunks =
-          arena_.TakeFloats(plan_.spec.parallelism.data * kReduceChunkFloats);
+    const int64_t summands =
+        std::max<int64_t>(plan_.spec.parallelism.data, plan_.copies);
+    if (summands > 1) {
+      memory_.reduce_chunks = arena_.TakeFloats(summands * kReduceChunkFloats);
     }
     return std::move(memory_);
   }
@@ -63,21 +64,22 @@ class Cutter {
     }
     stage.gradients = arena_.TakeFloats(stage.gradient_count);
     float* gradient = stage.gradients;
+    const bool first_copy = CopyOf(plan_, stage.stage) == 0;
     const bool has_embedding = rank_ == plan_.stages.front().rank;
     for (int64_t unit = plan.unit_begin; unit < plan.unit_end; ++unit) {
       std::vector<LayerWeight>& weights = stage.unit_weights.emplace_back();
       for (const Parameter& parameter : UnitParameters(config, unit)) {
-        const bool second_use =
-            unit + 1 == UnitCount(config) && parameter.name == all.front().name;
-        const ParameterSlot* same =
-            second_use ? FindSlot(parameter.name) : nullptr;
+        const bool tied = parameter.name == all.front().name;
+        const bool second_use = tied && unit + 1 == UnitCount(config);
+        const ParameterSlot* same = tied ? FindSlot(parameter.name) : nullptr;
+        const bool counted = first_copy && (!second_use || has_embedding);
         weights.push_back(
-            {.value =
-                 same != nullptr
-                     ? same->weight
-                     : AddSlot(parameter, index.at(parameter.name), stage.stage,
-                               gradient, !second_use || has_embedding),
+            {.value = same != nullptr
+                          ? same->weight
+                          : AddSlot(parameter, index.at(parameter.name),
+                                    stage.stage, gradient, counted),
              .gradient = gradient});
+        if (tied) tied_gradients_.push_back(gradient);
         if (gradient != nullptr) gradient += parameter.count();
       }
     }
@@ -127,26 +129,22 @@ class Cutter {
     }
   }
 
-  // Of the head: the last gradient of the last unit, by UnitParameters' order.
-  float* HeadGradient() {
-    StageMemory& stage = memory_.stages.back();
-    return stage.unit_weights.back().back().gradient;
-  }
-
   void CutTied() {
     const Gpt2Config& config = *Gpt2Of(plan_);
     if (!config.tied_embeddings) return;
-    const int first = plan_.stages.front().rank;
-    const int last = plan_.stages.back().rank;
     const ParameterSlot* slot = FindSlot(AllParameters(config).front().name);
     if (slot == nullptr) return;
     TiedGradient tied{.stage = slot->stage,
                       .gradient = slot->gradient,
                       .count = slot->parameter.count()};
-    if (first == last) {
-      tied.other = HeadGradient();
+    if (tied_gradients_.size() > 1) {
+      tied.other = tied_gradients_[1];
     } else {
-      tied.other_rank = rank_ == first ? last : first;
+      const int distance = StagesPerCopy(plan_) - 1;
+      const int other =
+          slot->stage +
+          (IsFirstStage(plan_, slot->stage) ? distance : -distance);
+      tied.other_rank = plan_.stages[other].rank;
       tied.other = arena_.TakeFloats(tied.count);
     }
     memory_.tied.push_back(tied);
@@ -164,6 +162,8 @@ class Cutter {
   const int rank_;
   Arena& arena_;
   std::byte* workspace_ = nullptr;
+  // Of the embedding and of the head, as far as they are here, by stage.
+  std::vector<float*> tied_gradients_;
   RankMemory memory_;
 };
 
@@ -183,8 +183,8 @@ StageSizes SizesOf(const Plan& plan, int stage) {
          .microbatch_size = plan.spec.batch.micro_batch_size});
   }
   return SimStage(std::get<SimModel>(plan.spec.model.architecture),
-                  slice.unit_end - slice.unit_begin, stage == 0,
-                  stage + 1 == std::ssize(plan.stages))
+                  slice.unit_end - slice.unit_begin, IsFirstStage(plan, stage),
+                  IsLastStage(plan, stage))
       .sizes();
 }
 

@@ -24,8 +24,9 @@ struct ParameterSlot {
   float* gradient = nullptr;
   float* first_moment = nullptr;
   float* second_moment = nullptr;
-  // False for the head's copy of a tied embedding that another rank holds, too:
-  // the norm counts it, and checkpoints have it, once.
+  // False for the head's copy of a tied embedding that another rank holds, too,
+  // and for the second copy of a bidirectional schedule's model: the norm
+  // counts each weight, and checkpoints have it, once.
   bool counted = true;
 };
 
@@ -63,7 +64,8 @@ struct RankMemory {
   std::vector<TiedGradient> tied;  // One at most, empty when untied.
   std::byte* snapshot = nullptr;   // For a checkpoint: 3 x counted weights.
   int64_t snapshot_bytes = 0;
-  float* reduce_chunks = nullptr;  // (replicas) x kReduceChunkFloats.
+  // max(replicas, copies) x kReduceChunkFloats.
+  float* reduce_chunks = nullptr;
 };
 
 // Floats that travel at a time when gradients are summed over replicas: 1 MiB.

@@ -15,8 +15,9 @@ namespace penstock {
 struct StagePass {
   int64_t step = 0;  // Being made, from 1: with `microbatch` it names the data.
   int microbatch = 0;
-  const std::byte* input = nullptr;            // Null on the first stage.
-  std::byte* output = nullptr;                 // Null on the last stage.
+  const std::byte* input = nullptr;  // Null on the first stage.
+  // Null on the last stage, and where the pass is made again for `saved` alone.
+  std::byte* output = nullptr;
   const std::byte* output_gradient = nullptr;  // Null on the last stage.
   std::byte* input_gradient = nullptr;         // Null on the first stage.
   std::byte* saved = nullptr;                  // StageSizes::saved bytes.

@@ -27,7 +27,13 @@ StepExecutor::StepExecutor(const Plan& plan, const Assignment& assignment,
       losses_(plan.spec.batch.micro_batches) {
   PENSTOCK_CHECK(stages.size() == memory.stages.size());
   for (size_t i = 0; i < stages.size(); ++i) {
-    stages_.push_back({&memory.stages[i], std::move(stages[i])});
+    stages_.push_back({.memory = &memory.stages[i],
+                       .stage = std::move(stages[i]),
+                       .recomputed = std::vector<bool>(losses_.size())});
+  }
+  for (const Action& action : plan.ranks[assignment.rank].program) {
+    if (action.kind != ActionKind::kRecompute) continue;
+    Local(action.stage).recomputed[action.microbatch] = true;
   }
 }
 
@@ -62,6 +68,7 @@ absl::Status StepExecutor::RunAction(int64_t step, const Action& action) {
     case ActionKind::kBackward:
     case ActionKind::kBackwardInput:
     case ActionKind::kBackwardWeight:
+    case ActionKind::kRecompute:
       return RunPass(step, action);
     case ActionKind::kSendForward:
     case ActionKind::kSendBackward:
@@ -71,12 +78,12 @@ absl::Status StepExecutor::RunAction(int64_t step, const Action& action) {
       return PostReceive(step, action);
     case ActionKind::kReduceGradient:
       return hooks_.reduce_gradient(step, action.stage);
+    case ActionKind::kReduceCopy:
+      return hooks_.reduce_copy(step, action.stage);
     case ActionKind::kReduceTied:
       return hooks_.reduce_tied(step, action.stage);
     case ActionKind::kOptimizer:
       return hooks_.optimize(step);
-    case ActionKind::kRecompute:
-    case ActionKind::kReduceCopy:
     case ActionKind::kUpdate:
     case ActionKind::kUnshard:
     case ActionKind::kReshard:
@@ -97,15 +104,21 @@ absl::Status StepExecutor::RunPass(int64_t step, const Action& action) {
       .deferred = local.memory->deferred.Find(microbatch)};
   if (action.kind == ActionKind::kForward) {
     RETURN_IF_ERROR(PrepareForward(local, pass));
+  } else if (action.kind == ActionKind::kRecompute) {
+    ASSIGN_OR_RETURN(pass.saved, local.memory->activations.Acquire(microbatch));
   } else if (action.kind != ActionKind::kBackwardWeight) {
     RETURN_IF_ERROR(PrepareInputGradient(
         local, pass, action.kind == ActionKind::kBackwardInput));
   }
   begin_ = SteadyNow();
   RETURN_IF_ERROR(Compute(action, local, pass));
-  if (action.kind == ActionKind::kForward &&
-      action.stage + 1 == std::ssize(plan_.stages)) {
-    ASSIGN_OR_RETURN(losses_[microbatch], local.stage->LossSum(pass.saved));
+  if (action.kind == ActionKind::kForward) {
+    if (IsLastStage(plan_, action.stage)) {
+      ASSIGN_OR_RETURN(losses_[microbatch], local.stage->LossSum(pass.saved));
+    }
+    if (local.recomputed[microbatch]) {
+      local.memory->activations.Release(microbatch);
+    }
   }
   if (action.kind == ActionKind::kBackward ||
       action.kind == ActionKind::kBackwardWeight) {
@@ -118,6 +131,7 @@ absl::Status StepExecutor::Compute(const Action& action, LocalStage& local,
                                    const StagePass& pass) {
   switch (action.kind) {
     case ActionKind::kForward:
+    case ActionKind::kRecompute:
       return local.stage->Forward(pass);
     case ActionKind::kBackward:
       return local.stage->Backward(pass);
@@ -132,14 +146,14 @@ absl::Status StepExecutor::PrepareForward(LocalStage& local, StagePass& pass) {
   StageMemory& memory = *local.memory;
   const int stage = memory.stage;
   ASSIGN_OR_RETURN(pass.saved, memory.activations.Acquire(pass.microbatch));
-  if (stage > 0) {
+  if (!IsFirstStage(plan_, stage)) {
     ASSIGN_OR_RETURN(pass.input,
                      Receive(memory.inputs, stage - 1,
                              MakeKey(pass.step, MessageKind::kActivation,
                                      stage - 1, pass.microbatch),
                              pass.microbatch));
   }
-  if (stage + 1 == std::ssize(plan_.stages)) return absl::OkStatus();
+  if (IsLastStage(plan_, stage)) return absl::OkStatus();
   if (IsLocal(stage + 1)) {
     ASSIGN_OR_RETURN(pass.output,
                      Local(stage + 1).memory->inputs.Acquire(pass.microbatch));
@@ -159,14 +173,14 @@ absl::Status StepExecutor::PrepareInputGradient(LocalStage& local,
   if (deferred) {
     ASSIGN_OR_RETURN(pass.deferred, memory.deferred.Acquire(pass.microbatch));
   }
-  if (stage + 1 < std::ssize(plan_.stages)) {
+  if (!IsLastStage(plan_, stage)) {
     ASSIGN_OR_RETURN(pass.output_gradient,
                      Receive(memory.output_gradients, stage + 1,
                              MakeKey(pass.step, MessageKind::kGradient,
                                      stage + 1, pass.microbatch),
                              pass.microbatch));
   }
-  if (stage == 0) return absl::OkStatus();
+  if (IsFirstStage(plan_, stage)) return absl::OkStatus();
   if (IsLocal(stage - 1)) {
     ASSIGN_OR_RETURN(
         pass.input_gradient,

@@ -27,6 +27,7 @@ struct StepListener {
 // What a program asks for beyond passes and transfers; by the trainer.
 struct StepHooks {
   std::function<absl::Status(int64_t step, int stage)> reduce_gradient;
+  std::function<absl::Status(int64_t step, int stage)> reduce_copy;
   std::function<absl::Status(int64_t step, int stage)> reduce_tied;
   std::function<absl::Status(int64_t step)> optimize;
 };
@@ -64,6 +65,9 @@ class StepExecutor {
   struct LocalStage {
     StageMemory* memory = nullptr;
     std::unique_ptr<Stage> stage;
+    // By micro-batch: what its forward pass saves is made again before its
+    // backward pass, and not kept.
+    std::vector<bool> recomputed;
   };
 
   LocalStage& Local(int stage);
@@ -98,7 +102,7 @@ class StepExecutor {
   const StepHooks hooks_;
   const StepListener listener_;
   std::vector<LocalStage> stages_;
-  std::vector<double> losses_;  // By micro-batch; of the last stage.
+  std::vector<double> losses_;  // By micro-batch; of the last stages.
   absl::Time begin_;            // Of the action, when its inputs were there.
   absl::Duration busy_;
 };

@@ -111,6 +111,8 @@ class StepExecutorTest : public testing::Test {
       *pool = BufferPool(next, 4, kBytes);
       next += 4 * kBytes;
     }
+    memory.activations =
+        BufferPool(rank.memory.data(), activations_max_, kBytes);
     std::vector<std::unique_ptr<Stage>> stages;
     stages.push_back(std::make_unique<RecordingStage>(rank.passes, failing));
     rank.executor = std::make_unique<StepExecutor>(
@@ -129,6 +131,7 @@ class StepExecutorTest : public testing::Test {
 
   Plan plan_;
   Rank ranks_[2];
+  int activations_max_ = 4;
 };
 
 TEST_F(StepExecutorTest, RunsTheProgramInItsOrderStepAfterStep) {
@@ -158,6 +161,20 @@ TEST_F(StepExecutorTest, RunsSplitBackwardPasses) {
   EXPECT_EQ(ranks_[1].passes,
             (std::vector<std::string>{"F0", "I0", "F1", "I1", "W0", "W1", "F0",
                                       "I0", "F1", "I1", "W0", "W1"}));
+}
+
+// With one buffer for what a pass saves: F gives it back where R follows.
+TEST_F(StepExecutorTest, RecomputesWhatItDidNotKeep) {
+  activations_max_ = 1;
+  Run({"0F0 0SEND_F0 0RECV_B0 0F1 0SEND_F1 0RECV_B1 0R0 0B0 0R1 0B1 OPTIMIZER",
+       "1RECV_F0 1RECV_F1 1F0 1F1 1R0 1I0 1SEND_B0 1W0 1R1 1I1 1SEND_B1 1W1 "
+       "OPTIMIZER"},
+      2);
+  for (Rank& rank : ranks_) ASSERT_TRUE(rank.status.ok()) << rank.status;
+  EXPECT_EQ(ranks_[0].passes,
+            (std::vector<std::string>{"F0", "F1", "F0", "B0", "F1", "B1", "F0",
+                                      "F1", "F0", "B0", "F1", "B1"}));
+  EXPECT_EQ(ranks_[1].executor->LossSum(), 3.0);
 }
 
 TEST_F(StepExecutorTest, StopsAtTheFirstErrorAndNamesRankStepAndAction) {

@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
+#include "worker/runtime/peers.h"
 #include "worker/runtime/rank_memory.h"
 
 namespace penstock {
@@ -19,6 +20,20 @@ constexpr double kClipEpsilon = 1e-6;
 double TokensPerStep(const JobSpec& spec) {
   return static_cast<double>(TokensPerMicroBatch(spec) *
                              spec.batch.micro_batches * spec.parallelism.data);
+}
+
+// Replica by replica and, in each, copy by copy of the model, so that a
+// bidirectional pipeline adds up as two replicas do.
+double LossSum(const Plan& plan, const std::vector<StepReport>& reports) {
+  double sum = 0;
+  for (int64_t replica = 0; replica < plan.spec.parallelism.data; ++replica) {
+    for (int copy = 1; copy <= plan.copies; ++copy) {
+      const StagePlan& last = plan.stages[copy * StagesPerCopy(plan) - 1];
+      sum +=
+          reports[PeerOf(plan, static_cast<int>(replica), last.rank)].loss_sum;
+    }
+  }
+  return sum;
 }
 
 }  // namespace
@@ -33,9 +48,7 @@ void StepLeader::Begin() { last_decision_ = SteadyNow(); }
 absl::StatusOr<StepDecision> StepLeader::Decide(
     int64_t step, const std::vector<StepReport>& reports) {
   StepDecision decision;
-  for (const StepReport& report : reports) {
-    decision.loss += report.loss_sum;
-  }
+  decision.loss = LossSum(plan_, reports);
   RETURN_IF_ERROR(CollectShards(reports));
   NoteCheckpoints(collector_.Poll());
   decision.loss /= TokensPerStep(plan_.spec);

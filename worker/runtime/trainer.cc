@@ -75,8 +75,12 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
     ASSIGN_OR_RETURN(start_samples,
                      LoadWeights(plan_, roots, *backend_, memory_));
     cursor_ = DataCursor::Of(plan_, start_samples);
-    const int rank = assignment_.rank;
-    if (rank == plan_.stages.front().rank || rank == plan_.stages.back().rank) {
+    const bool reads = std::any_of(memory_.stages.begin(), memory_.stages.end(),
+                                   [&](const auto& stage) {
+                                     return IsFirstStage(plan_, stage.stage) ||
+                                            IsLastStage(plan_, stage.stage);
+                                   });
+    if (reads) {
       ASSIGN_OR_RETURN(data_, SampleReader::Open(plan_, assignment_.replica,
                                                  cursor_, roots));
     }
@@ -128,7 +132,7 @@ absl::Status Trainer::Train(Link& link) {
   for (const auto& counted : counted_)
     norm_counts.push_back(std::ssize(counted));
   agreement_.emplace(plan_, assignment_, norm_counts, link, wait_max_);
-  if (plan_.spec.parallelism.data > 1) {
+  if (plan_.spec.parallelism.data > 1 || plan_.copies > 1) {
     reducer_ = std::make_unique<GradientReducer>(
         plan_, assignment_, memory_, link, MakeCpuBackend(), wait_max_);
   }
@@ -157,12 +161,12 @@ absl::StatusOr<std::vector<std::unique_ptr<Stage>>> Trainer::MakeStages() {
   std::vector<std::unique_ptr<Stage>> stages;
   for (const StageMemory& memory : memory_.stages) {
     const StagePlan& slice = plan_.stages[memory.stage];
-    const bool last = memory.stage + 1 == std::ssize(plan_.stages);
     const Gpt2Config* config = Gpt2Of(plan_);
     if (config == nullptr) {
       stages.push_back(std::make_unique<SimStage>(
           std::get<SimModel>(plan_.spec.model.architecture),
-          slice.unit_end - slice.unit_begin, memory.stage == 0, last));
+          slice.unit_end - slice.unit_begin, IsFirstStage(plan_, memory.stage),
+          IsLastStage(plan_, memory.stage)));
       continue;
     }
     std::vector<std::unique_ptr<Layer>> layers;
@@ -188,6 +192,11 @@ StepHooks Trainer::MakeHooks(Link& link) {
   return {.reduce_gradient =
               [this](int64_t step, int stage) {
                 if (reducer_ != nullptr) reducer_->Start(step, stage);
+                return absl::OkStatus();
+              },
+          .reduce_copy =
+              [this](int64_t step, int stage) {
+                if (reducer_ != nullptr) reducer_->StartCopies(step, stage);
                 return absl::OkStatus();
               },
           .reduce_tied =
