@@ -75,6 +75,8 @@ struct Plan {
   // many equal parts of `stages`, its micro-batches likewise.
   int copies = 1;
   int pieces = 1;
+  std::string schedule;  // Its name: the spec's, or what `auto` has chosen.
+  std::string schedule_reason;  // Why, when the planner chose; for people.
   StartPoint start;
   std::string checkpoint_directory;  // Of the job; the plan's maker chooses it.
   double bubble_fraction = 0;        // Predicted, of the step.

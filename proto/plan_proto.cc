@@ -145,6 +145,8 @@ class PlanReader {
                      "must be in [0, 1]");
     }
     plan_.bubble_fraction = message_.bubble_fraction();
+    plan_.schedule = message_.schedule();
+    plan_.schedule_reason = message_.schedule_reason();
     ASSIGN_OR_RETURN(plan_.step_time,
                      DurationFromProto("plan.step_time", message_.step_time()));
     return std::move(plan_);
@@ -339,7 +341,8 @@ v1::Plan PlanToProto(const Plan& plan) {
         static_cast<double>(plan.spec.parallelism.data) /
         absl::ToDoubleSeconds(plan.step_time));
   }
-  message.set_schedule(plan.spec.parallelism.schedule);
+  message.set_schedule(plan.schedule);
+  message.set_schedule_reason(plan.schedule_reason);
   message.set_replicas(static_cast<int32_t>(plan.spec.parallelism.data));
   message.set_copies(plan.copies);
   message.set_pieces(plan.pieces);

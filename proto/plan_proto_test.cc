@@ -50,6 +50,8 @@ Plan SmallPlan() {
                               .inputs = 1,
                               .input_gradients = 1,
                               .deferred = 1}}}},
+      .schedule = "gpipe",
+      .schedule_reason = "the fastest of two",
       .start = {.step = 4, .checkpoint = "/c/4"},
       .checkpoint_directory = "/c",
       .bubble_fraction = 0.25,
@@ -68,6 +70,8 @@ TEST(PlanProtoTest, EveryFieldRoundTrips) {
   EXPECT_EQ(plan->ranks[1].program, expected.ranks[1].program);
   EXPECT_EQ(plan->ranks[1].buffers[0].deferred, 1);
   EXPECT_EQ(plan->ranks[0].memory.total(), 36);
+  EXPECT_EQ(plan->schedule, "gpipe");
+  EXPECT_EQ(plan->schedule_reason, "the fastest of two");
   EXPECT_EQ(plan->start.checkpoint, "/c/4");
   EXPECT_EQ(plan->step_time, absl::Milliseconds(2));
 }
@@ -79,7 +83,7 @@ TEST(PlanProtoTest, ClientsSeeWhatPeopleAsk) {
   EXPECT_EQ(message.ranks(0).memory().total(), 36);
   EXPECT_EQ(message.tokens_per_second(), 2 * 3 * 4 / 2e-3);
   EXPECT_EQ(message.replicas(), 2);
-  EXPECT_EQ(message.schedule(), "1f1b");
+  EXPECT_EQ(message.schedule(), "gpipe");
 
   Plan plan = SmallPlan();
   plan.spec.model.architecture = SimModel{.layers = 4};

@@ -31,6 +31,17 @@ std::string Plural(int64_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
+// "2 ranks", "2 ranks of 2 stages", and whether they hold the model twice.
+std::string RanksText(const v1::Plan& plan) {
+  std::string text = Plural(plan.ranks_size(), "rank");
+  if (plan.ranks_size() > 0 && plan.stages_size() > plan.ranks_size()) {
+    text +=
+        fmt::format(" of {} stages", plan.stages_size() / plan.ranks_size());
+  }
+  if (plan.copies() > 1) text += ", both directions,";
+  return text;
+}
+
 std::string Heading(const v1::Job& job) {
   const auto& batch = job.spec().batch();
   const int64_t micro_batches =
@@ -38,12 +49,17 @@ std::string Heading(const v1::Job& job) {
   const int64_t samples =
       batch.has_micro_batch_size() ? batch.micro_batch_size() : 1;
   return fmt::format("Plan of {}: {} x {}, schedule {}, {} of {} per step\n",
-                     job.spec().name(), Plural(job.plan().ranks_size(), "rank"),
+                     job.spec().name(), RanksText(job.plan()),
                      Plural(std::max(1, job.plan().replicas()), "replica"),
                      job.plan().schedule(),
                      fmt::format("{} micro-batch{}", micro_batches,
                                  micro_batches == 1 ? "" : "es"),
                      Plural(samples, "sample"));
+}
+
+std::string ReasonText(const v1::Plan& plan) {
+  if (plan.schedule_reason().empty()) return "";
+  return fmt::format("Chosen: {}\n", plan.schedule_reason());
 }
 
 std::string StagesText(const v1::Job& job, int width) {
@@ -84,8 +100,8 @@ std::string PlanText(const v1::Job& job, int width) {
   return fmt::format(
       "{}\n{}\nMemory of each worker:\n{}\nPredicted: step {}, {} tokens/s, "
       "bubble {}\n",
-      Heading(job), StagesText(job, width), MemoryText(plan, width),
-      DurationText(ToDuration(plan.step_time())),
+      Heading(job) + ReasonText(plan), StagesText(job, width),
+      MemoryText(plan, width), DurationText(ToDuration(plan.step_time())),
       CountText(plan.tokens_per_second()), PercentText(plan.bubble_fraction()));
 }
 

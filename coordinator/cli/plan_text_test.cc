@@ -18,6 +18,27 @@ TEST(PlanTextTest, EveryUnitOfASimModelIsALayer) {
       << PlanText(job, 100);
 }
 
+TEST(PlanTextTest, SaysHowManyStagesARankHasAndWhyTheSchedule) {
+  v1::Job job = SampleJob();
+  v1::Plan& plan = *job.mutable_plan();
+  *plan.add_stages() = plan.stages(1);
+  *plan.add_stages() = plan.stages(0);
+  plan.set_schedule("zbv");
+  plan.set_schedule_reason("the fastest of 3 that fit");
+  const std::string v = PlanText(job, 100);
+  EXPECT_EQ(v.find("Plan of kjv: 2 ranks of 2 stages x 1 replica, schedule "
+                   "zbv, "),
+            0)
+      << v;
+  EXPECT_NE(v.find("\nChosen: the fastest of 3 that fit\n"), std::string::npos)
+      << v;
+  plan.set_copies(2);
+  const std::string both = PlanText(job, 100);
+  EXPECT_EQ(both.find("Plan of kjv: 2 ranks of 2 stages, both directions, x "),
+            0)
+      << both;
+}
+
 TEST(PlanTextTest, SaysThatThereIsNoPlanYet) {
   EXPECT_EQ(PlanText({}, 100), "No plan yet.\n");
 }

@@ -260,7 +260,8 @@ absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
   Plan plan{.spec = spec,
             .stages = MakeStages(spec, least, schedule, made.cuts),
             .copies = schedule.copies,
-            .pieces = schedule.pieces};
+            .pieces = schedule.pieces,
+            .schedule = spec.parallelism.schedule};
   const ModelMemory model = MemoryOfModel(spec, schedule.copies);
   for (int rank = 0; rank < schedule.ranks(); ++rank) {
     plan.ranks.push_back(
