@@ -44,12 +44,15 @@ struct StagePlan {
 // over a step, per stage it owns.
 struct StageBuffers {
   int stage = 0;
-  int activations = 0;       // Micro-batches between F and the end of B or W.
+  // Micro-batches between F and the end of B or W; of one with an R, while F
+  // lasts and between R and the end of B or W.
+  int activations = 0;
   int inputs = 0;            // Between RECV_F and the end of B or W.
   int outputs = 0;           // Between F and the end of SEND_F.
   int output_gradients = 0;  // Between RECV_B and the end of B or W.
   int input_gradients = 0;   // Between B or I and the end of SEND_B.
   int deferred = 0;          // Between I and W; 0 when the program has only B.
+  int versions = 1;  // Of the weights: the newest, and older ones in use.
 };
 
 struct RankPlan {

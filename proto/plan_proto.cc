@@ -120,6 +120,7 @@ v1::StageBuffers BuffersToProto(const StageBuffers& buffers) {
   message.set_output_gradients(buffers.output_gradients);
   message.set_input_gradients(buffers.input_gradients);
   message.set_deferred(buffers.deferred);
+  message.set_versions(buffers.versions);
   return message;
 }
 
@@ -290,7 +291,8 @@ class PlanReader {
                               .outputs = buffers.outputs(),
                               .output_gradients = buffers.output_gradients(),
                               .input_gradients = buffers.input_gradients(),
-                              .deferred = buffers.deferred()});
+                              .deferred = buffers.deferred(),
+                              .versions = buffers.versions()});
       for (const int count : {buffers.activations(), buffers.inputs(),
                               buffers.outputs(), buffers.output_gradients(),
                               buffers.input_gradients(), buffers.deferred()}) {
@@ -298,6 +300,9 @@ class PlanReader {
             CheckRange(field + ".buffers", count, 0,
                        plan_.spec.batch.micro_batches * plan_.pieces));
       }
+      RETURN_IF_ERROR(CheckRange(field + ".buffers.versions",
+                                 buffers.versions(), 1,
+                                 plan_.spec.batch.micro_batches + 1));
     }
     return absl::OkStatus();
   }

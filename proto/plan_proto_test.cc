@@ -49,7 +49,8 @@ Plan SmallPlan() {
                               .activations = 1,
                               .inputs = 1,
                               .input_gradients = 1,
-                              .deferred = 1}}}},
+                              .deferred = 1,
+                              .versions = 2}}}},
       .schedule = "gpipe",
       .schedule_reason = "the fastest of two",
       .start = {.step = 4, .checkpoint = "/c/4"},
@@ -69,6 +70,7 @@ TEST(PlanProtoTest, EveryFieldRoundTrips) {
   EXPECT_EQ(plan->stages[0].input_gradient, absl::Nanoseconds(7));
   EXPECT_EQ(plan->ranks[1].program, expected.ranks[1].program);
   EXPECT_EQ(plan->ranks[1].buffers[0].deferred, 1);
+  EXPECT_EQ(plan->ranks[1].buffers[0].versions, 2);
   EXPECT_EQ(plan->ranks[0].memory.total(), 36);
   EXPECT_EQ(plan->schedule, "gpipe");
   EXPECT_EQ(plan->schedule_reason, "the fastest of two");

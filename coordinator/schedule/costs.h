@@ -13,6 +13,7 @@ struct StageTimes {
   double reduce = 0;  // Of the stage's gradients over replicas.
   // Of this stage's F beside any B; negative: the sum of both.
   double overlapped_pair = -1;
+  double recompute = -1;  // Of R; negative: as F.
 };
 
 // A transfer's time between two stages on different ranks: `occupancy` during
@@ -28,7 +29,12 @@ struct ScheduleCosts {
   // hops[s] lies between stages s and s + 1, either way. Size stages - 1.
   std::vector<Hop> hops;
   double tied = 0;  // Of REDUCE_TIED and REDUCE_COPY, once both ends are there.
-  std::vector<double> optimizer;  // Per rank; empty for none.
+  // Per rank; empty for none. An UPDATE costs its rank's by the number of the
+  // rank's stages.
+  std::vector<double> optimizer;
+  // The share of each piece in the times of a micro-batch, when those are cut
+  // into pieces; empty: equal shares. They add up to 1.
+  std::vector<double> piece_shares;
 };
 
 }  // namespace penstock

@@ -8,10 +8,10 @@
 
 namespace penstock {
 
-// The peak numbers of buffers of each stage of `rank`, in the order of the
-// stages; see VerifyLowered for what counts how long. Requires the programs to
-// be well-formed: every buffer that is given back was taken.
-std::vector<StageBuffers> CountBuffers(const Schedule& schedule, int rank);
+// The peak numbers of buffers of each stage, per rank and in the order of its
+// stages; see VerifyLowered for what counts how long. Requires a lowered
+// schedule that is well-formed: every buffer that is given back was taken.
+std::vector<std::vector<StageBuffers>> CountBuffers(const Schedule& schedule);
 
 }  // namespace penstock
 

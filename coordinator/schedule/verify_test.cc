@@ -1,5 +1,7 @@
 #include "coordinator/schedule/verify.h"
 
+#include <algorithm>
+
 #include "coordinator/schedule/generators.h"
 #include "coordinator/schedule/lower.h"
 #include "gtest/gtest.h"
@@ -51,7 +53,7 @@ TEST(VerifyTest, NamesTheActionThatIsWrong) {
             "rank 0, action 1, 0W0: W must come after I");
   EXPECT_EQ(ComputeRefusal(1, {"0F0 0B0 OPTIMIZER"}),
             "rank 0, action 2, OPTIMIZER: a compute-only schedule has only F, "
-            "B, I and W");
+            "B, I, W, R and UPDATE");
   EXPECT_EQ(ComputeRefusal(1, {"0F0"}), "rank 0 lacks 0B0");
   EXPECT_EQ(ComputeRefusal(1, {"0F0 0I0"}), "rank 0 lacks 0W0");
   EXPECT_EQ(ComputeRefusal(2, {"0F0 0B0 0B1"}), "rank 0 lacks 0F1");
@@ -156,6 +158,141 @@ TEST(VerifyTest, SplitBackwardDefersWeightGradients) {
   ASSERT_TRUE(buffers.ok()) << buffers.status();
   EXPECT_EQ((*buffers)[0][0].activations, 2);
   EXPECT_EQ((*buffers)[0][0].deferred, 2);
+}
+
+// Two copies on two ranks, micro-batches 0 and 1 through the first: DualPipe.
+Schedule DualPipe() {
+  return {.microbatches = 4,
+          .rank_of_stage = {0, 1, 1, 0},
+          .programs = {ParseProgram("0F0 3F2 0F1 3B2 (3F3;0B0)OVERLAP_F_B 3B3 "
+                                    "0I1 0W1")
+                           .value(),
+                       ParseProgram("2F2 1F0 2F3 1B0 (1F1;2B2)OVERLAP_F_B 1B1 "
+                                    "2I3 2W3")
+                           .value()},
+          .copies = 2};
+}
+
+TEST(VerifyTest, AcceptsCopiesWithCompoundActions) {
+  EXPECT_EQ(Refusal(DualPipe(), false), "");
+  const auto lowered = Lower(DualPipe(), {true, true});
+  ASSERT_TRUE(lowered.ok()) << lowered.status();
+  EXPECT_EQ(Refusal(*lowered, true), "") << ToString(*lowered);
+}
+
+TEST(VerifyTest, AMicrobatchStaysInItsCopy) {
+  Schedule schedule = DualPipe();
+  schedule.programs[1][0].microbatch = 0;
+  EXPECT_EQ(Refusal(schedule, false),
+            "rank 1, action 0, 2F0: its micro-batch runs through another copy");
+  schedule.copies = 3;
+  EXPECT_EQ(Refusal(schedule, false),
+            "3 copies of the model: must divide the 4 stages and the 4 "
+            "micro-batches");
+}
+
+TEST(VerifyTest, OnlyFAndBAreCompound) {
+  Schedule schedule = FromText(2, {"0F0 0F1 0B0 0B1"});
+  schedule.programs[0][0].overlaps_next = true;
+  EXPECT_EQ(Refusal(schedule, false),
+            "rank 0, action 0, 0F0: only an F can overlap what follows, which "
+            "must be a B");
+  schedule = FromText(1, {"0F0 0B0"});
+  schedule.programs[0][0].overlaps_next = true;
+  EXPECT_EQ(Refusal(schedule, false),
+            "the schedule never ends: rank 0 at 0F0 (action 0) waits for 0F0 "
+            "of rank 0");
+}
+
+TEST(VerifyTest, PiecesGoForwardInOrderAndBackInReverse) {
+  const auto refusal = [](const std::string& program) {
+    Schedule schedule = FromText(1, {program});
+    schedule.pieces = 2;
+    return Refusal(schedule, false);
+  };
+  EXPECT_EQ(refusal("0F0.0 0F0.1 0B0.1 0B0.0"), "");
+  EXPECT_EQ(refusal("0F0.1 0F0.0 0B0.1 0B0.0"),
+            "the schedule never ends: rank 0 at 0F0.1 (action 0) waits for "
+            "0F0.0 of rank 0");
+  EXPECT_EQ(refusal("0F0.0 0F0.1 0B0.0 0B0.1"),
+            "the schedule never ends: rank 0 at 0B0.0 (action 2) waits for "
+            "0B0.1 of rank 0");
+  EXPECT_EQ(refusal("0F0.0 0F0.1 0B0.1"), "rank 0 lacks 0B0.0");
+  EXPECT_EQ(refusal("0F0.0 0F0.2 0B0.1 0B0.0"),
+            "rank 0, action 1, 0F0.2: no such piece");
+  EXPECT_EQ(ComputeRefusal(1, {"0F0.0 0B0"}),
+            "rank 0, action 0, 0F0.0: no such piece");
+}
+
+TEST(VerifyTest, RecomputesBetweenForwardAndBackward) {
+  EXPECT_EQ(ComputeRefusal(1, {"0F0 0R0 0B0"}), "");
+  EXPECT_EQ(ComputeRefusal(1, {"0F0 0R0 0R0 0B0"}),
+            "rank 0, action 2, 0R0: it is there twice");
+  EXPECT_EQ(ComputeRefusal(1, {"0F0 0B0 0R0"}),
+            "rank 0, action 2, 0R0: R must come before B and I");
+  EXPECT_EQ(ComputeRefusal(1, {"0R0 0F0 0B0"}),
+            "the schedule never ends: rank 0 at 0R0 (action 0) waits for 0F0 "
+            "of rank 0");
+}
+
+TEST(VerifyTest, BackwardUsesTheVersionOfItsForward) {
+  EXPECT_EQ(ComputeRefusal(2, {"0F0@0 0F1@0 0B0@0 0UPDATE1 0B1@0 0UPDATE2"}),
+            "");
+  EXPECT_EQ(ComputeRefusal(2, {"0F0@0 0F1@0 0B0@0 0UPDATE1 0B1@1 0UPDATE2"}),
+            "rank 0, action 4, 0B1@1: it must use the weight version of its F");
+  EXPECT_EQ(ComputeRefusal(2, {"0F0@0 0F1@1 0B0@0 0UPDATE1 0B1@1 0UPDATE2"}),
+            "rank 0, action 1, 0F1@1: its weight version has not been made "
+            "yet");
+  EXPECT_EQ(ComputeRefusal(1, {"0F0@0 0B0@0 0UPDATE2"}),
+            "rank 0, action 2, 0UPDATE2: the updates of a stage count from 1, "
+            "without gaps");
+  EXPECT_EQ(ComputeRefusal(2, {"0F0@0 0B0@0 0UPDATE1 0UPDATE2 0F1@2 0B1@2"}),
+            "rank 0, action 3, 0UPDATE2: there is no B or W since the one "
+            "before");
+  EXPECT_EQ(ComputeRefusal(1, {"0F0@0 0B0"}),
+            "rank 0, action 1, 0B0: either every F, B, I, W and R names a "
+            "version or none does");
+  EXPECT_EQ(ComputeRefusal(1, {"0F0 0B0 0UPDATE1"}),
+            "rank 0, action 2, 0UPDATE1: nothing names the weight version that "
+            "it makes");
+}
+
+TEST(VerifyTest, ReductionsBetweenRanksHaveOneOrder) {
+  Schedule schedule = *Lower(DualPipe(), {true, true});
+  std::vector<Action>& program = schedule.programs[0];
+  const auto copy = [&](int stage) {
+    return std::find(program.begin(), program.end(),
+                     Action{stage, ActionKind::kReduceCopy, -1});
+  };
+  ASSERT_LT(copy(3), copy(0));
+  std::rotate(copy(3), copy(3) + 1, copy(0) + 1);
+  EXPECT_EQ(Refusal(schedule, true),
+            "the schedule never ends: rank 0 at 0REDUCE_COPY (action 19) waits "
+            "for 2REDUCE_COPY of rank 1; rank 1 at 1REDUCE_COPY (action 16) "
+            "waits for 3REDUCE_COPY of rank 0");
+}
+
+TEST(VerifyTest, ShardedWeightsAreGatheredBeforeUse) {
+  EXPECT_EQ(LoweredRefusal(1, {"0UNSHARD 0F0 0B0 0RESHARD OPTIMIZER"}), "");
+  EXPECT_EQ(LoweredRefusal(1, {"0UNSHARD 0F0 0RESHARD 0B0 OPTIMIZER"}),
+            "rank 0, action 3, 0B0: its stage's weights are not gathered");
+  EXPECT_EQ(LoweredRefusal(1, {"0UNSHARD 0UNSHARD 0F0 0B0 OPTIMIZER"}),
+            "rank 0, action 1, 0UNSHARD: its stage's weights are gathered "
+            "already");
+}
+
+TEST(VerifyTest, CountsRecomputedActivationsAndStashedVersions) {
+  auto buffers =
+      VerifyLowered(FromText(2, {"0F0 0F1 0R0 0B0 0R1 0B1 OPTIMIZER"}));
+  ASSERT_TRUE(buffers.ok()) << buffers.status();
+  EXPECT_EQ((*buffers)[0][0].activations, 1);
+  EXPECT_EQ((*buffers)[0][0].versions, 1);
+  buffers = VerifyLowered(FromText(
+      3, {"0F0@0 0F1@0 0F2@0 0B0@0 0UPDATE1 0B1@0 0UPDATE2 0B2@0 0UPDATE3 "
+          "OPTIMIZER"}));
+  ASSERT_TRUE(buffers.ok()) << buffers.status();
+  EXPECT_EQ((*buffers)[0][0].activations, 3);
+  EXPECT_EQ((*buffers)[0][0].versions, 2);
 }
 
 TEST(VerifyTest, HoldsAtMostWhatTheFormulasSay) {
