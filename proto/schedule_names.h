@@ -10,10 +10,14 @@ namespace penstock {
 
 // What JobSpec's parallelism.schedule may be, besides kAutoSchedule, in the
 // order in which people are shown them.
-inline constexpr std::array<std::string_view, 3> kScheduleNames = {
-    "naive",
-    "gpipe",
-    "1f1b",
+inline constexpr std::array<std::string_view, 19> kScheduleNames = {
+    "naive",          "gpipe",      "gpipe-lifo",
+    "1f1b",           "1f1b-slack", "interleaved-1f1b",
+    "looped-bfs",     "zb-h1",      "zb-h2",
+    "interleaved-zb", "zbv",        "v-1f1b",
+    "chimera",        "hanayo",     "dualpipe",
+    "dualpipev",      "seq1f1b",    "pipedream",
+    "pipedream-2bw",
 };
 
 // Chosen by the planner.

@@ -4,7 +4,7 @@
 
 namespace penstock {
 
-Schedule GPipe(const ScheduleRequest& request) {
+absl::StatusOr<Schedule> GPipe(const ScheduleRequest& request) {
   return LimitedActivations(request, [microbatches = request.microbatches](
                                          int) { return microbatches; });
 }

@@ -27,6 +27,7 @@ Schedule LimitedActivations(const ScheduleRequest& request,
                             const std::function<int(int stage)>& limit) {
   PENSTOCK_CHECK(request.ranks >= 1 && request.microbatches >= 1);
   Schedule schedule{.microbatches = request.microbatches};
+  schedule.programs.reserve(static_cast<size_t>(request.ranks));
   for (int stage = 0; stage < request.ranks; ++stage) {
     schedule.rank_of_stage.push_back(stage);
     schedule.programs.push_back(

@@ -5,7 +5,6 @@
 #include "coordinator/schedule/generators.h"
 #include "coordinator/schedule/verify.h"
 #include "gtest/gtest.h"
-#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -56,7 +55,7 @@ TEST(LowerTest, LowersSplitBackwardAndSeveralStagesPerRank) {
 }
 
 TEST(LowerTest, EveryLoweredScheduleEndsWithBlockingSendsAndOneCredit) {
-  for (const std::string& name : ScheduleNames()) {
+  for (const std::string name : {"naive", "gpipe", "1f1b"}) {
     for (int stages = 1; stages <= 9; ++stages) {
       for (int microbatches = 1; microbatches <= 20; ++microbatches) {
         SCOPED_TRACE(name + " " + std::to_string(stages) + "x" +

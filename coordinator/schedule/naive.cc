@@ -4,7 +4,7 @@
 
 namespace penstock {
 
-Schedule Naive(const ScheduleRequest& request) {
+absl::StatusOr<Schedule> Naive(const ScheduleRequest& request) {
   return LimitedActivations(request, [](int) { return 1; });
 }
 

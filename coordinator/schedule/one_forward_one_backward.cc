@@ -4,9 +4,9 @@
 
 namespace penstock {
 
-Schedule OneForwardOneBackward(const ScheduleRequest& request) {
+absl::StatusOr<Schedule> OneForwardOneBackward(const ScheduleRequest& request) {
   return LimitedActivations(
-      request, [stages = request.ranks](int stage) { return stages - stage; });
+      request, [ranks = request.ranks](int rank) { return ranks - rank; });
 }
 
 }  // namespace penstock
