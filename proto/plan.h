@@ -15,7 +15,8 @@ namespace penstock {
 struct MemoryForecast {
   int64_t weights = 0;  // Parameters of its units.
   int64_t gradients = 0;
-  int64_t optimizer = 0;    // Both moments of AdamW.
+  // Both moments of AdamW; what is kept to take an optimistic update back.
+  int64_t optimizer = 0;
   int64_t activations = 0;  // Saved for backward, at the schedule's peak.
   int64_t buffers = 0;    // Stage inputs, outputs, their gradients, reductions.
   int64_t workspace = 0;  // Scratch and deferred memory of one pass.

@@ -40,7 +40,8 @@ UnitMemory MemoryOfUnit(const Gpt2Config& config, int64_t unit,
 }  // namespace
 
 ModelMemory MemoryOfModel(const JobSpec& spec, int copies) {
-  ModelMemory memory{.boundary = BoundaryBytes(spec)};
+  ModelMemory memory{.boundary = BoundaryBytes(spec),
+                     .optimistic_update = spec.parallelism.optimistic_update};
   const int64_t summands = std::max<int64_t>(spec.parallelism.data, copies);
   if (summands > 1) memory.reduction = summands * kReduceChunkBytes;
   const auto* config = std::get_if<Gpt2Config>(&spec.model.architecture);
@@ -108,7 +109,8 @@ MemoryForecast RankMemorySum::Forecast() const {
   MemoryForecast memory = sum_;
   memory.gradients = sum_.weights;
   if (has_first_ && has_last_) memory.weights -= model_->tied;
-  memory.optimizer = Product(2, memory.weights);
+  memory.optimizer =
+      Product(model_->optimistic_update ? 5 : 2, memory.weights);
   // Embedding and head on two ranks: each receives the other's gradient of the
   // one weight.
   if (has_first_ != has_last_)

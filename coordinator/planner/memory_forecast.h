@@ -25,7 +25,8 @@ struct ModelMemory {
   // Of the weight that the first and the last unit share; 0 when untied. Each
   // of the two counts it among its weights.
   int64_t tied = 0;
-  int64_t reduction = 0;  // A rank's buffers for sums over ranks.
+  int64_t reduction = 0;           // A rank's buffers for sums over ranks.
+  bool optimistic_update = false;  // As the job's parallelism says.
 };
 
 // Requires a valid `spec` with its architecture known. `copies` of the model
@@ -63,7 +64,8 @@ class StageMemory {
 //
 //   weights      of its units; a tied weight on one rank once
 //   gradients    of its units; a tied weight's both, until they are added up
-//   optimizer    2 x weights
+//   optimizer    2 x weights; for optimistic updates a copy of weights and
+//                moments besides: 5 x weights
 //   activations  per stage: micro-batches in flight x (what its units save +
 //                one tensor between each two of them)
 //   buffers      per stage: inputs, outputs and their gradients, as counted;

@@ -18,8 +18,10 @@ enum class MessageKind : uint8_t {
   kTiedGradient = 5,  // Of the tied weight as `stage` has it.
   kStepReport = 6,    // To the leader, at the end of a step.
   kStepDecision = 7,  // From the leader.
-  kCopyShare = 9,     // As kReduceShare, of one of the copies of a slice.
-  kCopyResult = 10,   // As kReduceResult, likewise.
+  // As kActivation, after an update that had to be redone; see Speculation.
+  kActivationAgain = 8,
+  kCopyShare = 9,    // As kReduceShare, of one of the copies of a slice.
+  kCopyResult = 10,  // As kReduceResult, likewise.
 };
 
 inline MessageKey MakeKey(int64_t step, MessageKind kind, int stage,

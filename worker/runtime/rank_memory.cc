@@ -32,6 +32,7 @@ class Cutter {
     if (Gpt2Of(plan_) != nullptr) {
       CutTied();
       CutSnapshot();
+      CutKept();
     }
     const int64_t summands =
         std::max<int64_t>(plan_.spec.parallelism.data, plan_.copies);
@@ -156,6 +157,15 @@ class Cutter {
         memory_.snapshot_bytes += 3 * 4 * slot.parameter.count();
     }
     memory_.snapshot = arena_.Take(memory_.snapshot_bytes);
+  }
+
+  void CutKept() {
+    if (!plan_.spec.parallelism.optimistic_update) return;
+    int64_t bytes = 0;
+    for (const ParameterSlot& slot : memory_.parameters) {
+      bytes += 3 * 4 * slot.parameter.count();
+    }
+    memory_.kept = arena_.Take(bytes);
   }
 
   const Plan& plan_;

@@ -64,6 +64,9 @@ struct RankMemory {
   std::vector<TiedGradient> tied;  // One at most, empty when untied.
   std::byte* snapshot = nullptr;   // For a checkpoint: 3 x counted weights.
   int64_t snapshot_bytes = 0;
+  // Weights and moments before an optimistic update, slot by slot: 3 x weights;
+  // null when updates are not.
+  std::byte* kept = nullptr;
   // max(replicas, copies) x kReduceChunkFloats.
   float* reduce_chunks = nullptr;
 };

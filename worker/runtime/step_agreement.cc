@@ -27,7 +27,7 @@ struct DecisionMessage {
   double grad_norm = 0;
   double clip_factor = 1;
   uint64_t checkpoint = 0;
-  uint64_t stop = 0;
+  int64_t last_step = 0;
 };
 
 size_t ReportBytes(int norms) {
@@ -106,7 +106,7 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
                .grad_norm = decision.grad_norm,
                .clip_factor = decision.clip_factor,
                .checkpoint = decision.checkpoint ? 1u : 0u,
-               .stop = decision.stop ? 1u : 0u};
+               .last_step = decision.last_step};
     std::memcpy(decision_.data(), &message, sizeof(message));
     for (int peer = 1; peer < peers_; ++peer) {
       RETURN_IF_ERROR(link_.Send(peer, decision_key, decision_));
@@ -121,7 +121,7 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
                       .grad_norm = message.grad_norm,
                       .clip_factor = message.clip_factor,
                       .checkpoint = message.checkpoint != 0,
-                      .stop = message.stop != 0};
+                      .last_step = message.last_step};
 }
 
 absl::StatusOr<std::vector<StepReport>> StepAgreement::Gather(

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -32,7 +33,8 @@ struct StepDecision {
   double grad_norm = 0;
   double clip_factor = 1;   // Gradients are multiplied by it.
   bool checkpoint = false;  // Take a snapshot after the update.
-  bool stop = false;        // This was the last step.
+  // No step after it is made, as far as is known.
+  int64_t last_step = std::numeric_limits<int64_t>::max();
 };
 
 // All executors of a plan agree once per step: each reports to the leader

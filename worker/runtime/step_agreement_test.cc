@@ -66,7 +66,7 @@ TEST(StepAgreementTest, TheLeaderSeesAllReportsAndAllGetItsDecision) {
                                                  .grad_norm = 2.5,
                                                  .clip_factor = 0.4,
                                                  .checkpoint = true,
-                                                 .stop = false});
+                                                 .last_step = 5});
   ASSERT_EQ(outcome.seen.size(), 4);
   for (int peer = 0; peer < 4; ++peer) {
     EXPECT_EQ(outcome.seen[peer].loss_sum, 10.0 + peer);
@@ -76,7 +76,7 @@ TEST(StepAgreementTest, TheLeaderSeesAllReportsAndAllGetItsDecision) {
     ASSERT_TRUE(outcome.decisions[peer].ok());
     EXPECT_EQ(outcome.decisions[peer]->clip_factor, 0.4);
     EXPECT_TRUE(outcome.decisions[peer]->checkpoint);
-    EXPECT_FALSE(outcome.decisions[peer]->stop);
+    EXPECT_EQ(outcome.decisions[peer]->last_step, 5);
   }
   EXPECT_EQ(outcome.seen[2].shard->epoch, 7);
 }

@@ -35,23 +35,61 @@ StepExecutor::StepExecutor(const Plan& plan, const Assignment& assignment,
     if (action.kind != ActionKind::kRecompute) continue;
     Local(action.stage).recomputed[action.microbatch] = true;
   }
+  if (hooks_.validate) speculation_.emplace(plan, assignment, memory);
 }
 
 absl::Status StepExecutor::Run(int64_t step) {
+  const size_t size = plan_.ranks[assignment_.rank].program.size();
+  size_t begin = 0;
+  if (speculation_.has_value()) {
+    begin = speculation_->end();
+    speculation_->BeginStep();
+    const absl::Duration busy = busy_;
+    RETURN_IF_ERROR(RunActions(step, 0, begin));
+    absl::StatusOr<bool> valid = hooks_.validate(step);
+    if (!valid.ok()) return AtAction(valid.status(), step, begin);
+    if (!*valid) {
+      busy_ = busy;
+      RETURN_IF_ERROR(RunAgain(step));
+    }
+  }
+  RETURN_IF_ERROR(RunActions(step, begin, size));
+  return FinishSends(step);
+}
+
+absl::Status StepExecutor::RunAgain(int64_t step) {
+  const size_t end = speculation_->end();
+  RETURN_IF_ERROR(
+      AtAction(speculation_->Discard(step, link_, wait_max_), step, end));
+  RETURN_IF_ERROR(AtAction(FinishSends(step), step, end));
+  speculation_->Repeat();
+  for (size_t i = 0; i < end; ++i) {
+    if (speculation_->Repeats(i)) RETURN_IF_ERROR(RunActions(step, i, i + 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StepExecutor::RunActions(int64_t step, size_t begin, size_t end) {
   const std::vector<Action>& program = plan_.ranks[assignment_.rank].program;
-  for (size_t i = 0; i < program.size(); ++i) {
+  for (size_t i = begin; i < end; ++i) {
     listener_.on_wait(i, program[i]);
     begin_ = SteadyNow();
-    if (absl::Status status = RunAction(step, program[i]); !status.ok()) {
-      return Annotate(status, fmt::format("replica {} rank {} step {} {}",
-                                          assignment_.replica, assignment_.rank,
-                                          step, ToString(program[i])));
-    }
-    const absl::Time end = SteadyNow();
-    if (IsCompute(program[i].kind)) busy_ += end - begin_;
-    listener_.on_end(i, begin_, end);
+    RETURN_IF_ERROR(AtAction(RunAction(step, program[i]), step, i));
+    const absl::Time end_time = SteadyNow();
+    if (IsCompute(program[i].kind)) busy_ += end_time - begin_;
+    listener_.on_end(i, begin_, end_time);
   }
-  return FinishSends(step);
+  return absl::OkStatus();
+}
+
+absl::Status StepExecutor::AtAction(const absl::Status& status, int64_t step,
+                                    size_t index) const {
+  if (status.ok()) return status;
+  return Annotate(
+      status,
+      fmt::format("replica {} rank {} step {} {}", assignment_.replica,
+                  assignment_.rank, step,
+                  ToString(plan_.ranks[assignment_.rank].program[index])));
 }
 
 double StepExecutor::LossSum() const {
@@ -147,11 +185,10 @@ absl::Status StepExecutor::PrepareForward(LocalStage& local, StagePass& pass) {
   const int stage = memory.stage;
   ASSIGN_OR_RETURN(pass.saved, memory.activations.Acquire(pass.microbatch));
   if (!IsFirstStage(plan_, stage)) {
-    ASSIGN_OR_RETURN(pass.input,
-                     Receive(memory.inputs, stage - 1,
-                             MakeKey(pass.step, MessageKind::kActivation,
-                                     stage - 1, pass.microbatch),
-                             pass.microbatch));
+    ASSIGN_OR_RETURN(pass.input, Receive(memory.inputs, stage - 1,
+                                         Key(pass.step, /*gradient=*/false,
+                                             stage - 1, pass.microbatch),
+                                         pass.microbatch));
   }
   if (IsLastStage(plan_, stage)) return absl::OkStatus();
   if (IsLocal(stage + 1)) {
@@ -174,11 +211,11 @@ absl::Status StepExecutor::PrepareInputGradient(LocalStage& local,
     ASSIGN_OR_RETURN(pass.deferred, memory.deferred.Acquire(pass.microbatch));
   }
   if (!IsLastStage(plan_, stage)) {
-    ASSIGN_OR_RETURN(pass.output_gradient,
-                     Receive(memory.output_gradients, stage + 1,
-                             MakeKey(pass.step, MessageKind::kGradient,
-                                     stage + 1, pass.microbatch),
-                             pass.microbatch));
+    ASSIGN_OR_RETURN(
+        pass.output_gradient,
+        Receive(memory.output_gradients, stage + 1,
+                Key(pass.step, /*gradient=*/true, stage + 1, pass.microbatch),
+                pass.microbatch));
   }
   if (IsFirstStage(plan_, stage)) return absl::OkStatus();
   if (IsLocal(stage - 1)) {
@@ -215,16 +252,25 @@ absl::StatusOr<const std::byte*> StepExecutor::Receive(BufferPool& pool,
   return buffer;
 }
 
+// Of the tensor that `stage` makes: its output or its input's gradient.
+MessageKey StepExecutor::Key(int64_t step, bool gradient, int stage,
+                             int microbatch) const {
+  if (!gradient && speculation_.has_value()) {
+    return speculation_->ActivationKey(step, stage, microbatch);
+  }
+  return MakeKey(step,
+                 gradient ? MessageKind::kGradient : MessageKind::kActivation,
+                 stage, microbatch);
+}
+
 // A buffer to send from; when all are on their way, the oldest one's as soon as
 // it has left.
 absl::StatusOr<std::byte*> StepExecutor::AcquireOutgoing(
     BufferPool& pool, int64_t step, int stage, bool gradient, int microbatch) {
   if (!pool.HasFree() && pool.Oldest() >= 0) {
     const int oldest = pool.Oldest();
-    const MessageKind kind =
-        gradient ? MessageKind::kGradient : MessageKind::kActivation;
     RETURN_IF_ERROR(link_.WaitSent(PeerOf(gradient ? stage - 1 : stage + 1),
-                                   MakeKey(step, kind, stage, oldest),
+                                   Key(step, gradient, stage, oldest),
                                    Deadline()));
     pool.Release(oldest);
   }
@@ -241,12 +287,9 @@ absl::Status StepExecutor::Send(int64_t step, const Action& action) {
   }
   const int64_t bytes =
       gradient ? memory.sizes.boundary_in : memory.sizes.boundary_out;
-  return link_.Send(
-      PeerOf(gradient ? action.stage - 1 : action.stage + 1),
-      MakeKey(step,
-              gradient ? MessageKind::kGradient : MessageKind::kActivation,
-              action.stage, action.microbatch),
-      {buffer, static_cast<size_t>(bytes)});
+  return link_.Send(PeerOf(gradient ? action.stage - 1 : action.stage + 1),
+                    Key(step, gradient, action.stage, action.microbatch),
+                    {buffer, static_cast<size_t>(bytes)});
 }
 
 absl::Status StepExecutor::PostReceive(int64_t step, const Action& action) {
@@ -257,12 +300,9 @@ absl::Status StepExecutor::PostReceive(int64_t step, const Action& action) {
       gradient ? memory.sizes.boundary_out : memory.sizes.boundary_in;
   BufferPool& pool = gradient ? memory.output_gradients : memory.inputs;
   ASSIGN_OR_RETURN(std::byte * buffer, pool.Acquire(action.microbatch));
-  return link_.PostReceive(
-      PeerOf(producer),
-      MakeKey(step,
-              gradient ? MessageKind::kGradient : MessageKind::kActivation,
-              producer, action.microbatch),
-      {buffer, static_cast<size_t>(bytes)});
+  return link_.PostReceive(PeerOf(producer),
+                           Key(step, gradient, producer, action.microbatch),
+                           {buffer, static_cast<size_t>(bytes)});
 }
 
 // Every buffer must be free again when the next step begins.
@@ -272,11 +312,9 @@ absl::Status StepExecutor::FinishSends(int64_t step) {
     for (const bool gradient : {false, true}) {
       BufferPool& pool =
           gradient ? local.memory->input_gradients : local.memory->outputs;
-      const MessageKind kind =
-          gradient ? MessageKind::kGradient : MessageKind::kActivation;
       for (int oldest = pool.Oldest(); oldest >= 0; oldest = pool.Oldest()) {
         RETURN_IF_ERROR(link_.WaitSent(PeerOf(gradient ? stage - 1 : stage + 1),
-                                       MakeKey(step, kind, stage, oldest),
+                                       Key(step, gradient, stage, oldest),
                                        Deadline()));
         pool.Release(oldest);
       }

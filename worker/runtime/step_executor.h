@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -11,6 +12,7 @@
 #include "proto/plan.h"
 #include "worker/link/link.h"
 #include "worker/runtime/rank_memory.h"
+#include "worker/runtime/speculation.h"
 #include "worker/runtime/stage.h"
 
 namespace penstock {
@@ -30,6 +32,10 @@ struct StepHooks {
   std::function<absl::Status(int64_t step, int stage)> reduce_copy;
   std::function<absl::Status(int64_t step, int stage)> reduce_tied;
   std::function<absl::Status(int64_t step)> optimize;
+  // For updates that do not wait for their validation; else null. Asked before
+  // the first action that needs the update before step `step` to be final:
+  // false if the forward passes made so far used other weights.
+  std::function<absl::StatusOr<bool>(int64_t step)> validate;
 };
 
 // Executes the program of one rank, one action after the other, and knows no
@@ -75,6 +81,12 @@ class StepExecutor {
   int PeerOf(int stage) const;
   absl::Time Deadline() const;
 
+  // The actions from `begin` up to `end`.
+  absl::Status RunActions(int64_t step, size_t begin, size_t end);
+  // Makes the speculative actions a second time.
+  absl::Status RunAgain(int64_t step);
+  absl::Status AtAction(const absl::Status& status, int64_t step,
+                        size_t index) const;
   absl::Status RunAction(int64_t step, const Action& action);
   absl::Status RunPass(int64_t step, const Action& action);
   absl::Status Compute(const Action& action, LocalStage& local,
@@ -88,6 +100,7 @@ class StepExecutor {
 
   absl::StatusOr<const std::byte*> Receive(BufferPool& pool, int producer,
                                            MessageKey key, int microbatch);
+  MessageKey Key(int64_t step, bool gradient, int stage, int microbatch) const;
   absl::StatusOr<std::byte*> AcquireOutgoing(BufferPool& pool, int64_t step,
                                              int stage, bool gradient,
                                              int microbatch);
@@ -101,6 +114,7 @@ class StepExecutor {
   const absl::Duration wait_max_;
   const StepHooks hooks_;
   const StepListener listener_;
+  std::optional<Speculation> speculation_;  // With hooks_.validate.
   std::vector<LocalStage> stages_;
   std::vector<double> losses_;  // By micro-batch; of the last stages.
   absl::Time begin_;            // Of the action, when its inputs were there.

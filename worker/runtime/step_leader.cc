@@ -41,7 +41,8 @@ double LossSum(const Plan& plan, const std::vector<StepReport>& reports) {
 StepLeader::StepLeader(const Plan& plan, Disk& disk, Options options)
     : plan_(plan),
       options_(std::move(options)),
-      collector_(plan, options_.epoch, options_.cursor, disk) {}
+      collector_(plan, options_.epoch, options_.cursor, disk),
+      last_step_(plan.spec.steps) {}
 
 void StepLeader::Begin() { last_decision_ = SteadyNow(); }
 
@@ -66,9 +67,14 @@ absl::StatusOr<StepDecision> StepLeader::Decide(
   }
   PublishMetrics(step, decision, reports);
   const int64_t every = plan_.spec.checkpoint.every_steps;
-  decision.stop = pause_ || step == plan_.spec.steps;
-  decision.checkpoint = Gpt2Of(plan_) != nullptr &&
-                        (decision.stop || (every > 0 && step % every == 0));
+  if (pause_) {
+    const int64_t begun = plan_.spec.parallelism.optimistic_update ? 1 : 0;
+    last_step_ = std::min(last_step_, step + begun);
+  }
+  decision.last_step = last_step_;
+  decision.checkpoint =
+      Gpt2Of(plan_) != nullptr &&
+      (step == last_step_ || (every > 0 && step % every == 0));
   return decision;
 }
 

@@ -40,7 +40,9 @@ class StepLeader {
   // `plan` and `disk` must outlive this.
   StepLeader(const Plan& plan, Disk& disk, Options options);
 
-  // Asks for a stop after the step being made, with a checkpoint.
+  // Asks for a stop after the step being made, with a checkpoint. Where updates
+  // are optimistic the step after it is being made, too, when it is decided
+  // about, and becomes the last.
   void Pause() { pause_ = true; }
 
   // The first step's time counts from here.
@@ -78,6 +80,7 @@ class StepLeader {
   absl::Status checkpoint_status_;  // Of the last commit.
   int64_t checkpoint_step_ = 0;     // The last one committed.
   absl::Time last_decision_;
+  int64_t last_step_ = 0;  // To be made.
   std::atomic<bool> pause_ = false;
 };
 

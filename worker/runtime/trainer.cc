@@ -121,8 +121,9 @@ void Trainer::MakeLeader() {
 absl::Status Trainer::Run(Link& link) {
   const absl::Status status = Train(link);
   if (!status.ok()) link.Abort(status);
-  // The reduction's thread ends by the abort, or has nothing to do.
+  // These threads end by the abort, or have nothing to do.
   reducer_.reset();
+  background_.reset();
   return status;
 }
 
@@ -136,12 +137,17 @@ absl::Status Trainer::Train(Link& link) {
     reducer_ = std::make_unique<GradientReducer>(
         plan_, assignment_, memory_, link, MakeCpuBackend(), wait_max_);
   }
+  if (plan_.spec.parallelism.optimistic_update) {
+    optimistic_.emplace(plan_.spec, *backend_, memory_);
+    background_ = std::make_unique<BackgroundAgreement>(*agreement_, link);
+  }
   executor_ = std::make_unique<StepExecutor>(plan_, assignment_, memory_,
                                              std::move(stages), link, wait_max_,
                                              MakeHooks(link), MakeListener());
   if (leader_.has_value()) leader_->Begin();
   int64_t step = plan_.start.step;
-  while (!stop_ && step < plan_.spec.steps) {
+  last_step_ = plan_.spec.steps;
+  while (step < last_step_) {
     ++step;
     step_begin_ = SteadyNow();
     trace_.step = step;
@@ -189,21 +195,19 @@ absl::StatusOr<std::vector<std::unique_ptr<Stage>>> Trainer::MakeStages() {
 }
 
 StepHooks Trainer::MakeHooks(Link& link) {
-  return {.reduce_gradient =
-              [this](int64_t step, int stage) {
-                if (reducer_ != nullptr) reducer_->Start(step, stage);
-                return absl::OkStatus();
-              },
-          .reduce_copy =
-              [this](int64_t step, int stage) {
-                if (reducer_ != nullptr) reducer_->StartCopies(step, stage);
-                return absl::OkStatus();
-              },
-          .reduce_tied =
-              [this, &link](int64_t step, int stage) {
-                return ReduceTied(step, stage, link);
-              },
-          .optimize = [this](int64_t step) { return Optimize(step); }};
+  return {
+      .reduce_gradient =
+          [this](int64_t step, int stage) {
+            if (reducer_ != nullptr) reducer_->Start(step, stage);
+            return absl::OkStatus();
+          },
+      .reduce_tied = [this, &link](
+                         int64_t step,
+                         int stage) { return ReduceTied(step, stage, link); },
+      .optimize = [this](int64_t step) { return Optimize(step); },
+      .validate = optimistic_.has_value()
+                      ? [this](int64_t step) { return ValidateUpdate(step); }
+                      : StepHooks().validate};
 }
 
 StepListener Trainer::MakeListener() {
@@ -250,20 +254,49 @@ absl::Status Trainer::Optimize(int64_t step) {
   busy_ += executor_->TakeBusy() + (SteadyNow() - begin);
   report.busy_seconds = absl::ToDoubleSeconds(busy_);
   busy_ = absl::ZeroDuration();
-  ASSIGN_OR_RETURN(
-      const StepDecision decision,
-      agreement_->Agree(step, report,
-                        [&](const std::vector<StepReport>& reports) {
-                          return leader_->Decide(step, reports);
-                        }));
-  stop_ = decision.stop;
+  const auto decide = [this, step](const std::vector<StepReport>& reports) {
+    return leader_->Decide(step, reports);
+  };
+  // After the last step nothing is made meanwhile.
+  if (optimistic_.has_value() && step < last_step_) {
+    background_->Begin(step, std::move(report), decide);
+    const absl::Time update = SteadyNow();
+    RETURN_IF_ERROR(optimistic_->Apply(step));
+    busy_ += SteadyNow() - update;
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const StepDecision decision,
+                   agreement_->Agree(step, report, decide));
   const absl::Time update = SteadyNow();
   RETURN_IF_ERROR(UpdateWeights(plan_.spec, step,
                                 static_cast<float>(decision.clip_factor),
                                 *backend_, memory_));
   busy_ += SteadyNow() - update;
+  return Conclude(step, decision);
+}
+
+// The weights are those after update `step`.
+absl::Status Trainer::Conclude(int64_t step, const StepDecision& decision) {
+  last_step_ = decision.last_step;
   if (!decision.checkpoint) return absl::OkStatus();
   return checkpointer_->Snapshot(step, Deadline());
+}
+
+absl::StatusOr<bool> Trainer::ValidateUpdate(int64_t step) {
+  if (!optimistic_->pending().has_value()) return true;  // The first step.
+  const absl::StatusOr<StepDecision> decision = background_->Await();
+  if (!decision.ok()) {
+    RETURN_IF_ERROR(optimistic_->TakeBack());
+    return decision.status();
+  }
+  const float clip_factor = static_cast<float>(decision->clip_factor);
+  const bool valid = clip_factor == 1;
+  const absl::Time begin = SteadyNow();
+  RETURN_IF_ERROR(valid ? optimistic_->Confirm()
+                        : optimistic_->Redo(clip_factor));
+  busy_ += SteadyNow() - begin;
+  RETURN_IF_ERROR(Conclude(step - 1, *decision));
+  return valid;
 }
 
 // The last checkpoint is written behind nothing: everyone waits for it, so that

@@ -16,8 +16,10 @@
 #include "proto/plan.h"
 #include "proto/worker_report.h"
 #include "worker/link/link.h"
+#include "worker/runtime/background_agreement.h"
 #include "worker/runtime/checkpointer.h"
 #include "worker/runtime/gradient_reducer.h"
+#include "worker/runtime/optimistic_update.h"
 #include "worker/runtime/rank_memory.h"
 #include "worker/runtime/sample_reader.h"
 #include "worker/runtime/step_agreement.h"
@@ -51,11 +53,11 @@ class Trainer {
   //
   // Errors: those of StepExecutor::Run, StepAgreement and Checkpointer;
   //   those of the commit: the last checkpoint was not made;
-  //   OutOfRange: the loss or the gradient norm is not finite any more.
+  //   OutOfRange: the loss or the gradient norm is not finite any more; an
+  //     update that was made before this was known has been taken back.
   absl::Status Run(Link& link);
 
-  // Asks for a stop after the step being made, with a checkpoint. Only the
-  // leader (replica 0, rank 0) heeds it.
+  // See StepLeader::Pause. Only the leader (replica 0, rank 0) heeds it.
   void Pause() {
     if (leader_.has_value()) leader_->Pause();
   }
@@ -80,6 +82,9 @@ class Trainer {
   // The end of a step.
   absl::Status ReduceTied(int64_t step, int stage, Link& link);
   absl::Status Optimize(int64_t step);
+  absl::Status Conclude(int64_t step, const StepDecision& decision);
+  // Awaits the decision about the update before `step`; see StepHooks.
+  absl::StatusOr<bool> ValidateUpdate(int64_t step);
   absl::Status FinishCheckpoints(int64_t step);
 
   absl::Time Deadline() const;
@@ -101,12 +106,14 @@ class Trainer {
   std::optional<Checkpointer> checkpointer_;
   std::optional<StepLeader> leader_;  // On the leader; fixed after Prepare.
   std::optional<StepAgreement> agreement_;    // Set while Run runs, as the
-  std::unique_ptr<GradientReducer> reducer_;  // next two; with replicas only.
+  std::unique_ptr<GradientReducer> reducer_;  // next four; with replicas only.
+  std::optional<OptimisticUpdate> optimistic_;  // If the job's is, as the next.
+  std::unique_ptr<BackgroundAgreement> background_;
   std::unique_ptr<StepExecutor> executor_;
   absl::Time step_begin_;
   absl::Duration busy_;  // Since the last report.
   StepTrace trace_;
-  bool stop_ = false;
+  int64_t last_step_ = 0;  // To be made, as far as is known.
 
   std::atomic<int> action_index_ = -1;
   mutable Mutex mutex_;

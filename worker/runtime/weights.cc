@@ -64,15 +64,6 @@ absl::Status LoadSlot(const Plan& plan, WeightSource* source, Backend& backend,
   return CopyFloats(backend, squares, slot.second_moment);
 }
 
-absl::Status ZeroGradients(Backend& backend, const RankMemory& memory) {
-  for (const StageMemory& stage : memory.stages) {
-    if (stage.gradient_count == 0) continue;
-    RETURN_IF_ERROR(backend.Zero(reinterpret_cast<std::byte*>(stage.gradients),
-                                 stage.gradient_count * 4));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<int64_t> LoadWeights(const Plan& plan, const AllowedRoots& roots,
@@ -82,12 +73,11 @@ absl::StatusOr<int64_t> LoadWeights(const Plan& plan, const AllowedRoots& roots,
     RETURN_IF_ERROR(LoadSlot(plan, start.source.get(), backend, slot));
   }
   RETURN_IF_ERROR(ZeroGradients(backend, memory));
-  RETURN_IF_ERROR(backend.Synchronize());
   return start.samples;
 }
 
-absl::Status UpdateWeights(const JobSpec& spec, int64_t step, float clip_factor,
-                           Backend& backend, RankMemory& memory) {
+absl::Status ApplyAdamW(const JobSpec& spec, int64_t step, float clip_factor,
+                        Backend& backend, RankMemory& memory) {
   const AdamWSpec& adamw = spec.optimizer;
   for (const ParameterSlot& slot : memory.parameters) {
     RETURN_IF_ERROR(backend.AdamW(
@@ -107,8 +97,22 @@ absl::Status UpdateWeights(const JobSpec& spec, int64_t step, float clip_factor,
                              : 0.0f,
          .step = step}));
   }
-  RETURN_IF_ERROR(ZeroGradients(backend, memory));
   return backend.Synchronize();
+}
+
+absl::Status ZeroGradients(Backend& backend, const RankMemory& memory) {
+  for (const StageMemory& stage : memory.stages) {
+    if (stage.gradient_count == 0) continue;
+    RETURN_IF_ERROR(backend.Zero(reinterpret_cast<std::byte*>(stage.gradients),
+                                 stage.gradient_count * 4));
+  }
+  return backend.Synchronize();
+}
+
+absl::Status UpdateWeights(const JobSpec& spec, int64_t step, float clip_factor,
+                           Backend& backend, RankMemory& memory) {
+  RETURN_IF_ERROR(ApplyAdamW(spec, step, clip_factor, backend, memory));
+  return ZeroGradients(backend, memory);
 }
 
 absl::StatusOr<std::vector<double>> GradientNormsSquared(

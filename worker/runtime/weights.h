@@ -21,6 +21,15 @@ namespace penstock {
 absl::StatusOr<int64_t> LoadWeights(const Plan& plan, const AllowedRoots& roots,
                                     Backend& backend, RankMemory& memory);
 
+// Makes update `step` of all weights; their gradients stay.
+//
+// Errors: those of Backend.
+absl::Status ApplyAdamW(const JobSpec& spec, int64_t step, float clip_factor,
+                        Backend& backend, RankMemory& memory);
+
+// Errors: those of Backend.
+absl::Status ZeroGradients(Backend& backend, const RankMemory& memory);
+
 // Makes update `step` of all weights, and zeroes their gradients.
 //
 // Errors: those of Backend.

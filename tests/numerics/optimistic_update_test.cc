@@ -1,0 +1,218 @@
+// Updates that do not wait for the global norm give the bits of those that do:
+// losses, norms, final weights and checkpoints on the way, whether clipping
+// never, sometimes or always makes an update be redone.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "coordinator/planner/planner.h"
+#include "fmt/format.h"
+#include "gtest/gtest.h"
+#include "proto/base/file.h"
+#include "proto/file/weight_hash.h"
+#include "tests/in_process/in_process_job.h"
+
+namespace penstock {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kSteps = 6;
+
+// Norms are spread over the steps: half of them are clipped at their median.
+enum class Clip { kNever, kSometimes, kAlways };
+
+class OptimisticUpdateTest : public testing::Test {
+ protected:
+  OptimisticUpdateTest() {
+    root_ = testing::TempDir() + fmt::format("/optimistic-{}", ::getpid());
+    fs::create_directories(root_);
+    std::string tokens;
+    for (int i = 0; i < 4096; ++i) {
+      tokens.push_back(static_cast<char>(i * i % 61));
+      tokens.push_back('\0');
+    }
+    EXPECT_TRUE(WriteFileAtomically(root_ + "/tokens.bin", tokens).ok());
+  }
+  ~OptimisticUpdateTest() override { fs::remove_all(root_); }
+
+  JobSpec Spec(int64_t pipeline, const std::string& schedule,
+               bool optimistic) const {
+    JobSpec spec;
+    spec.name = optimistic ? "optimistic" : "synchronized";
+    spec.model.architecture = Gpt2Config{.layers = 6,
+                                         .hidden = 16,
+                                         .heads = 2,
+                                         .sequence_length = 8,
+                                         .vocabulary = 61};
+    spec.data.tokens = root_ + "/tokens.bin";
+    spec.optimizer.learning_rate = 1e-2;
+    spec.optimizer.clip_norm = 0;
+    spec.batch = {.micro_batch_size = 1, .micro_batches = 4};
+    spec.parallelism = {.pipeline = pipeline,
+                        .data = 1,
+                        .schedule = schedule,
+                        .optimistic_update = optimistic};
+    spec.checkpoint = {.every_steps = 2, .keep = kSteps};
+    spec.steps = kSteps;
+    return spec;
+  }
+
+  struct Outcome {
+    std::vector<double> losses;
+    std::vector<double> norms;
+    std::vector<std::string> checkpoints;  // Hashes, in the order of the steps.
+    std::string last;                      // Path of the last one.
+
+    bool operator==(const Outcome& other) const {
+      return losses == other.losses && norms == other.norms &&
+             checkpoints == other.checkpoints;
+    }
+  };
+
+  Plan PlanOf(const JobSpec& spec) const {
+    const std::vector<DeviceShape> devices(
+        spec.parallelism.pipeline * spec.parallelism.data,
+        {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
+    absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    plan->checkpoint_directory = root_ + "/" + spec.name;
+    fs::remove_all(plan->checkpoint_directory);
+    return *std::move(plan);
+  }
+
+  Outcome Train(const Plan& plan, InProcessOptions options = {}) const {
+    options.root = root_;
+    const auto result = RunInProcess(plan, options);
+    EXPECT_TRUE(result.ok()) << result.status();
+    Outcome outcome;
+    if (!result.ok()) return outcome;
+    for (const StepMetrics& metrics : result->metrics) {
+      outcome.losses.push_back(metrics.loss);
+      outcome.norms.push_back(metrics.grad_norm);
+    }
+    outcome.last = result->progress.checkpoint;
+    std::vector<std::string> paths;
+    for (const auto& entry :
+         fs::directory_iterator(plan.checkpoint_directory)) {
+      paths.push_back(entry.path().string());
+    }
+    std::sort(paths.begin(), paths.end());
+    for (const std::string& path : paths) {
+      const auto hash = HashWeights(path);
+      EXPECT_TRUE(hash.ok()) << hash.status();
+      outcome.checkpoints.push_back(hash.value_or(""));
+    }
+    return outcome;
+  }
+
+  // The same job in both ways.
+  void ExpectTheSameBits(JobSpec spec, Clip clip) const {
+    if (clip == Clip::kAlways) spec.optimizer.clip_norm = 1e-3;
+    if (clip == Clip::kSometimes) spec.optimizer.clip_norm = MedianNorm(spec);
+    spec.parallelism.optimistic_update = false;
+    const Outcome expected = Train(PlanOf(spec));
+    ASSERT_EQ(std::ssize(expected.losses), kSteps);
+    ASSERT_EQ(std::ssize(expected.checkpoints), kSteps / 2);
+    const auto clipped = std::count_if(
+        expected.norms.begin(), expected.norms.end(), [&](double norm) {
+          return clip != Clip::kNever && norm > spec.optimizer.clip_norm;
+        });
+    switch (clip) {
+      case Clip::kNever:
+        EXPECT_EQ(clipped, 0);
+        break;
+      case Clip::kSometimes:
+        EXPECT_GT(clipped, 0);
+        EXPECT_LT(clipped, kSteps);
+        break;
+      case Clip::kAlways:
+        EXPECT_EQ(clipped, kSteps);
+    }
+    spec.parallelism.optimistic_update = true;
+    EXPECT_EQ(Train(PlanOf(spec)), expected);
+  }
+
+  std::string root_;
+
+ private:
+  double MedianNorm(JobSpec spec) const {
+    spec.parallelism.optimistic_update = false;
+    std::vector<double> norms = Train(PlanOf(spec)).norms;
+    EXPECT_EQ(std::ssize(norms), kSteps);
+    std::sort(norms.begin(), norms.end());
+    return norms.empty() ? 1 : norms[norms.size() / 2];
+  }
+};
+
+TEST_F(OptimisticUpdateTest, GivesTheBitsOfUpdatesThatWait) {
+  for (const Clip clip : {Clip::kNever, Clip::kSometimes, Clip::kAlways}) {
+    for (const int64_t pipeline : {1, 2, 4}) {
+      for (const char* schedule : {"naive", "gpipe", "1f1b"}) {
+        SCOPED_TRACE(testing::Message()
+                     << "clip " << static_cast<int>(clip) << " pipeline "
+                     << pipeline << " " << schedule);
+        ExpectTheSameBits(Spec(pipeline, schedule, true), clip);
+      }
+    }
+  }
+}
+
+TEST_F(OptimisticUpdateTest, GivesThemWithReplicasAndTiedEmbeddings) {
+  for (const Clip clip : {Clip::kNever, Clip::kSometimes, Clip::kAlways}) {
+    for (const bool tied : {false, true}) {
+      SCOPED_TRACE(testing::Message()
+                   << "clip " << static_cast<int>(clip) << " tied " << tied);
+      JobSpec spec = Spec(2, "1f1b", true);
+      std::get<Gpt2Config>(spec.model.architecture).tied_embeddings = tied;
+      spec.parallelism.data = 2;
+      ExpectTheSameBits(spec, clip);
+    }
+  }
+}
+
+TEST_F(OptimisticUpdateTest, LinksGiveTheSameBits) {
+  JobSpec spec = Spec(3, "1f1b", true);
+  spec.optimizer.clip_norm = 1e-3;
+  const Outcome local = Train(PlanOf(spec));
+  EXPECT_EQ(Train(PlanOf(spec), {.link = LinkKind::kGrpc}), local);
+}
+
+// The step that is being made when the leader decides becomes the last.
+TEST_F(OptimisticUpdateTest, APauseAndResumeGiveTheSameBits) {
+  JobSpec spec = Spec(2, "1f1b", true);
+  spec.optimizer.clip_norm = 1e-3;
+  const Outcome whole = Train(PlanOf(spec));
+  spec.name = "first";
+  const Outcome first = Train(PlanOf(spec), {.pause_after_step = 2});
+  ASSERT_EQ(std::ssize(first.losses), 3);
+  spec.name = "second";
+  Plan plan = PlanOf(spec);
+  plan.start = {.step = 3, .checkpoint = first.last};
+  const Outcome second = Train(plan);
+  EXPECT_EQ(second.losses.size() + first.losses.size(), whole.losses.size());
+  EXPECT_EQ(second.losses.back(), whole.losses.back());
+  EXPECT_EQ(second.checkpoints.back(), whole.checkpoints.back());
+}
+
+TEST_F(OptimisticUpdateTest, ALossThatIsNotFiniteEndsTheJobAndNamesTheStep) {
+  for (const int64_t pipeline : {1, 3}) {
+    JobSpec spec = Spec(pipeline, "1f1b", true);
+    spec.optimizer.learning_rate = 1e30;
+    const auto result = RunInProcess(PlanOf(spec), {.root = root_});
+    EXPECT_TRUE(absl::IsOutOfRange(result.status()) ||
+                absl::IsUnavailable(result.status()))
+        << result.status();
+    EXPECT_NE(result.status().message().find("training diverged in step 2"),
+              std::string::npos)
+        << result.status();
+  }
+}
+
+}  // namespace
+}  // namespace penstock
