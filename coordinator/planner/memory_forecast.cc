@@ -109,8 +109,7 @@ MemoryForecast RankMemorySum::Forecast() const {
   MemoryForecast memory = sum_;
   memory.gradients = sum_.weights;
   if (has_first_ && has_last_) memory.weights -= model_->tied;
-  memory.optimizer =
-      Product(model_->optimistic_update ? 5 : 2, memory.weights);
+  memory.optimizer = Product(model_->optimistic_update ? 5 : 2, memory.weights);
   // Embedding and head on two ranks: each receives the other's gradient of the
   // one weight.
   if (has_first_ != has_last_)

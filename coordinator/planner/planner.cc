@@ -211,6 +211,14 @@ absl::StatusOr<PartitionedSchedule> MakeSchedule(
   return *std::move(best);
 }
 
+double OptimizerTimeMax(const Plan& plan) {
+  double longest = 0;
+  for (const RankPlan& rank : plan.ranks) {
+    longest = std::max(longest, OptimizerTime(rank.memory.weights));
+  }
+  return longest;
+}
+
 // Complete, disjoint, ordered, non-empty, and within each rank's memory: what a
 // plan is worth nothing without.
 void CheckInvariants(const Plan& plan,
@@ -271,9 +279,16 @@ absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
   }
   CheckInvariants(plan, least);
   ASSIGN_OR_RETURN(const Simulation simulation, SimulatePlan(plan, link));
-  plan.step_time = absl::Seconds(simulation.makespan);
+  // Where updates do not wait, the ranks' steps begin and end as skewed as they
+  // are long: a step takes the longest span and that rank's update.
+  const bool skewed = spec.parallelism.optimistic_update;
+  plan.step_time =
+      absl::Seconds(skewed ? simulation.span_max + OptimizerTimeMax(plan)
+                           : simulation.makespan);
   plan.bubble_fraction =
-      std::clamp(simulation.bubble_fraction_makespan, 0.0, 1.0);
+      std::clamp(skewed ? simulation.bubble_fraction_span
+                        : simulation.bubble_fraction_makespan,
+                 0.0, 1.0);
   return plan;
 }
 

@@ -29,7 +29,8 @@ class MemoryTest : public testing::Test {
   }
   ~MemoryTest() override { std::filesystem::remove_all(root_); }
 
-  Plan PlanOf(int64_t pipeline, const std::string& schedule, bool tied) const {
+  Plan PlanOf(int64_t pipeline, const std::string& schedule, bool tied,
+              bool optimistic = false) const {
     JobSpec spec;
     spec.name = "memory";
     spec.model.architecture = Gpt2Config{.layers = 6,
@@ -40,7 +41,10 @@ class MemoryTest : public testing::Test {
                                          .tied_embeddings = tied};
     spec.data.tokens = root_ + "/tokens.bin";
     spec.batch = {.micro_batch_size = 2, .micro_batches = 6};
-    spec.parallelism = {.pipeline = pipeline, .data = 1, .schedule = schedule};
+    spec.parallelism = {.pipeline = pipeline,
+                        .data = 1,
+                        .schedule = schedule,
+                        .optimistic_update = optimistic};
     spec.steps = 8;
     const std::vector<DeviceShape> devices(
         pipeline, {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
@@ -59,7 +63,8 @@ TEST_F(MemoryTest, TheArenaIsWhatTheForecastSays) {
   for (const bool tied : {false, true}) {
     for (const int pipeline : {1, 2, 4}) {
       for (const char* schedule : {"gpipe", "1f1b"}) {
-        const Plan plan = PlanOf(pipeline, schedule, tied);
+        const Plan plan = PlanOf(pipeline, schedule, tied,
+                                 /*optimistic=*/pipeline > 1);
         for (int rank = 0; rank < pipeline; ++rank) {
           SCOPED_TRACE(testing::Message()
                        << "tied " << tied << " rank " << rank << " of "
