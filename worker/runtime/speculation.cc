@@ -15,9 +15,7 @@ namespace {
 class ForwardWalk {
  public:
   explicit ForwardWalk(const Plan& plan)
-      : plan_(plan),
-        stages_per_copy_(std::ssize(plan.stages) / plan.copies),
-        ends_(plan.ranks.size()) {}
+      : plan_(plan), ends_(plan.ranks.size()) {}
 
   void Run() {
     for (bool moved = true; moved;) {
@@ -56,7 +54,7 @@ class ForwardWalk {
   // A stage before on the same rank has made its pass: programs are in order.
   bool HasInput(const Action& action) const {
     const int before = action.stage - 1;
-    if (action.stage % stages_per_copy_ == 0) return true;
+    if (IsFirstStage(plan_, action.stage)) return true;
     if (plan_.stages[before].rank == plan_.stages[action.stage].rank) {
       return true;
     }
@@ -64,7 +62,6 @@ class ForwardWalk {
   }
 
   const Plan& plan_;
-  const int64_t stages_per_copy_;
   std::vector<size_t> ends_;
   std::set<std::pair<int, int>> sent_;
 };
@@ -147,7 +144,7 @@ absl::Status Speculation::Discard(int64_t step, Link& link,
     Local(action.stage)->activations.Release(action.microbatch);
     Local(action.stage)->inputs.Release(action.microbatch);
     // What it has written for a pass of this rank that was not made.
-    if (action.stage + 1 == std::ssize(plan_.stages)) continue;
+    if (IsLastStage(plan_, action.stage)) continue;
     if (StageMemory* next = Local(action.stage + 1)) {
       next->inputs.Release(action.microbatch);
     }
