@@ -201,6 +201,11 @@ StepHooks Trainer::MakeHooks(Link& link) {
             if (reducer_ != nullptr) reducer_->Start(step, stage);
             return absl::OkStatus();
           },
+      .reduce_copy =
+          [this](int64_t step, int stage) {
+            if (reducer_ != nullptr) reducer_->StartCopies(step, stage);
+            return absl::OkStatus();
+          },
       .reduce_tied = [this, &link](
                          int64_t step,
                          int stage) { return ReduceTied(step, stage, link); },
