@@ -1,10 +1,12 @@
 #include "coordinator/schedule/simulate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "coordinator/schedule/generators.h"
 #include "coordinator/schedule/lower.h"
+#include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "proto/base/file.h"
@@ -130,6 +132,236 @@ TEST(SimulateTest, GivesTheTimeOfEveryAction) {
             "1REDUCE_TIED 11.0-13.0\nOPTIMIZER 13.0-14.0\n");
   EXPECT_EQ(simulation->makespan, 16);
   EXPECT_EQ(simulation->busy, (std::vector<double>{6, 4}));
+}
+
+// One stage per rank unless said otherwise, one program per line.
+Schedule FromText(int microbatches, const std::vector<std::string>& programs) {
+  Schedule schedule{.microbatches = microbatches};
+  for (const std::string& program : programs) {
+    schedule.rank_of_stage.push_back(schedule.ranks());
+    schedule.programs.push_back(ParseProgram(program).value());
+  }
+  return schedule;
+}
+
+nlohmann::json Golden(const std::string& name) {
+  return nlohmann::json::parse(
+      ReadFile("tests/golden/schedules/" + name).value(), nullptr, false);
+}
+
+void ExpectBubblesAddUp(const Simulation& simulation) {
+  for (size_t rank = 0; rank < simulation.busy.size(); ++rank) {
+    const BubbleCauses& causes = simulation.bubbles[rank];
+    EXPECT_EQ(causes.total(), simulation.makespan - simulation.busy[rank]);
+    for (const double cause : {causes.fill, causes.drain, causes.latency,
+                               causes.memory, causes.imbalance}) {
+      EXPECT_GE(cause, 0);
+    }
+  }
+}
+
+TEST(SimulateTest, ListsOfOtherSystemsTakeAsLongAsTheReferenceSays) {
+  const nlohmann::json cases = Golden("simulated.json");
+  ASSERT_EQ(cases.size(), 12);
+  for (const auto& test : cases) {
+    SCOPED_TRACE(test["name"]);
+    Schedule schedule = FromText(test["microbatches"], test["programs"]);
+    schedule.rank_of_stage = test["rank_of_stage"].get<std::vector<int>>();
+    schedule.copies = test["copies"];
+    const auto lowered = Lower(schedule, {});
+    ASSERT_TRUE(lowered.ok()) << lowered.status();
+    for (const auto& sim : test["sims"]) {
+      const ScheduleCosts costs = EvenCosts(schedule.stages(),
+                                            {.forward = sim[0],
+                                             .input_gradient = sim[1],
+                                             .weight_gradient = sim[2],
+                                             .overlapped_pair = sim[4]},
+                                            sim[3]);
+      for (const Schedule& form : {schedule, *lowered}) {
+        const auto simulation =
+            Simulate(form, costs, {.explain_bubbles = true});
+        ASSERT_TRUE(simulation.ok()) << simulation.status();
+        EXPECT_EQ(simulation->makespan, sim[5]) << sim.dump();
+        EXPECT_EQ(simulation->span_max, sim[6]) << sim.dump();
+        EXPECT_EQ(simulation->peak_activations,
+                  test["peak"].get<std::vector<int>>());
+        ExpectBubblesAddUp(*simulation);
+      }
+    }
+  }
+}
+
+// The two hand-made schedules of the zero-bubble paper, section 2: rank r keeps
+// `warm_up` forwards ahead and delays W by `delay` micro-batches.
+Schedule ZeroBubble(int ranks, int microbatches, bool h2) {
+  Schedule schedule{.microbatches = microbatches};
+  for (int rank = 0; rank < ranks; ++rank) {
+    const int behind = ranks - 1 - rank;
+    const int warm_up = std::min(h2 ? 2 * behind + 1 : behind, microbatches);
+    const int delay = h2 ? 2 * rank : rank;
+    std::vector<Action> program;
+    int forward = 0;
+    int weight = 0;
+    const auto add_forward = [&] {
+      if (forward == microbatches) return;
+      program.push_back({rank, ActionKind::kForward, forward++});
+    };
+    while (forward < warm_up) add_forward();
+    for (int j = 0; j < microbatches; ++j) {
+      if (!h2) add_forward();
+      program.push_back({rank, ActionKind::kBackwardInput, j});
+      if (j >= delay) {
+        program.push_back({rank, ActionKind::kBackwardWeight, weight++});
+      }
+      if (h2) add_forward();
+    }
+    while (weight < microbatches) {
+      program.push_back({rank, ActionKind::kBackwardWeight, weight++});
+    }
+    schedule.rank_of_stage.push_back(rank);
+    schedule.programs.push_back(std::move(program));
+  }
+  return schedule;
+}
+
+// 1 - work / longest span, to the four decimals that are printed.
+TEST(SimulateTest, BubbleRatesEqualTheZeroBubblePaper) {
+  const nlohmann::json rows = Golden("zero_bubble_rates.json");
+  ASSERT_EQ(rows.size(), 5);
+  for (const auto& row : rows) {
+    const ScheduleRequest shape{row[0], row[1]};
+    const ScheduleCosts costs =
+        EvenCosts(shape.ranks, {row[2], row[3], row[4]}, row[5]);
+    const auto rate = [&](const Schedule& schedule) {
+      const auto simulation = Simulate(schedule, costs);
+      EXPECT_TRUE(simulation.ok()) << simulation.status();
+      return std::round(1e4 * simulation->bubble_fraction_span) / 1e4;
+    };
+    EXPECT_EQ(rate(Generate("1f1b", shape).value()), row[6]) << row.dump();
+    EXPECT_EQ(rate(ZeroBubble(shape.ranks, shape.microbatches, false)), row[7])
+        << row.dump();
+    EXPECT_EQ(rate(ZeroBubble(shape.ranks, shape.microbatches, true)), row[8])
+        << row.dump();
+  }
+}
+
+std::string Causes(const BubbleCauses& causes) {
+  return fmt::format("fill {} drain {} latency {} memory {} imbalance {}",
+                     causes.fill, causes.drain, causes.latency, causes.memory,
+                     causes.imbalance);
+}
+
+TEST(SimulateTest, SaysWhyEachRankIsIdle) {
+  auto simulation =
+      Simulate(FromText(2, {"0F0 0B0 0F1 0B1", "1F0 1B0 1F1 1B1"}),
+               EvenCosts(2, {1, 1, 1}, 0.5), {.explain_bubbles = true});
+  ASSERT_TRUE(simulation.ok()) << simulation.status();
+  ExpectBubblesAddUp(*simulation);
+  EXPECT_EQ(Causes(simulation->bubbles[0]),
+            "fill 3.5 drain 3.5 latency 1 memory 0 imbalance 0");
+  EXPECT_EQ(Causes(simulation->bubbles[1]),
+            "fill 1.5 drain 2.5 latency 0.5 memory 0 imbalance 3.5");
+  // Rank 0 could do 0W0 while it waits for 0I1's input.
+  simulation =
+      Simulate(FromText(2, {"0F0 0F1 0I0 0I1 0W0 0W1", "1F0 1B0 1F1 1B1"}),
+               EvenCosts(2, {1, 1, 1}, 0), {.explain_bubbles = true});
+  ASSERT_TRUE(simulation.ok()) << simulation.status();
+  ExpectBubblesAddUp(*simulation);
+  EXPECT_EQ(Causes(simulation->bubbles[0]),
+            "fill 2 drain 0 latency 0 memory 2 imbalance 0");
+  EXPECT_EQ(Causes(simulation->bubbles[1]),
+            "fill 1 drain 3 latency 0 memory 0 imbalance 0");
+}
+
+// Even 1F1B is idle only until it is full and while it drains. Latency makes
+// early ranks wait although they have forwards to do: they lack memory.
+TEST(SimulateTest, TheBubbleOf1F1BIsFillAndDrainUntilThereIsLatency) {
+  const Schedule schedule =
+      Generate("1f1b", {.ranks = 4, .microbatches = 8}).value();
+  const auto even =
+      Simulate(schedule, EvenCosts(4, {1, 1, 1}, 0), {.explain_bubbles = true});
+  for (const BubbleCauses& causes : even->bubbles) {
+    EXPECT_EQ(causes.fill + causes.drain, 9);
+    EXPECT_EQ(causes.total(), 9);
+  }
+  const auto late =
+      Simulate(schedule, EvenCosts(4, {1, 1, 1}, 1), {.explain_bubbles = true});
+  ExpectBubblesAddUp(*late);
+  EXPECT_GT(late->bubbles[0].latency, 0);
+  EXPECT_GT(late->bubbles[0].memory, 0);
+}
+
+TEST(SimulateTest, TransfersOfOneEdgeQueue) {
+  ScheduleCosts costs = EvenCosts(2, {1, 1, 1}, 0);
+  costs.hops[0] = {.latency = 1, .occupancy = 3};
+  const auto simulation =
+      Simulate(FromText(2, {"0F0 0F1 0B0 0B1", "1F0 1F1 1B0 1B1"}), costs,
+               {.record_actions = true, .explain_bubbles = true});
+  ASSERT_TRUE(simulation.ok()) << simulation.status();
+  const std::vector<ActionTime>& last = simulation->actions[1];
+  EXPECT_EQ(last[0].start, 1 + 3 + 1);
+  EXPECT_EQ(last[1].start, 1 + 3 + 3 + 1);
+  // The other direction is free.
+  EXPECT_EQ(simulation->actions[0][2].start, last[2].end + 3 + 1);
+  ExpectBubblesAddUp(*simulation);
+}
+
+TEST(SimulateTest, RecomputationTakesAForwardAndHoldsTheActivation) {
+  const Schedule schedule = FromText(2, {"0F0 0F1 0R0 0B0 0R1 0B1"});
+  ScheduleCosts costs = EvenCosts(1, {1, 2, 3}, 0);
+  EXPECT_EQ(Simulate(schedule, costs)->makespan, 2 * (1 + 1 + 5));
+  EXPECT_EQ(Simulate(schedule, costs)->peak_activations[0], 1);
+  costs.stages[0].recompute = 7;
+  EXPECT_EQ(Simulate(schedule, costs)->makespan, 2 * (1 + 7 + 5));
+}
+
+TEST(SimulateTest, PiecesShareTheTimeOfAMicrobatch) {
+  Schedule schedule = FromText(1, {"0F0.0 0F0.1 0B0.1 0B0.0"});
+  schedule.pieces = 2;
+  ScheduleCosts costs = EvenCosts(1, {4, 8, 0}, 0);
+  const auto forwards = [&] {
+    const auto simulation = Simulate(schedule, costs, {.record_actions = true});
+    EXPECT_TRUE(simulation.ok()) << simulation.status();
+    EXPECT_EQ(simulation->makespan, 12);
+    return simulation->actions[0][0].end;
+  };
+  EXPECT_EQ(forwards(), 2);
+  costs.piece_shares = {0.25, 0.75};
+  EXPECT_EQ(forwards(), 1);
+  costs.piece_shares = {1};
+  EXPECT_EQ(Simulate(schedule, costs).status().message(),
+            "shares of 1 pieces for a schedule of 2");
+}
+
+TEST(SimulateTest, UpdatesTakeTheirStagesShareOfTheOptimizer) {
+  Schedule schedule =
+      FromText(1, {"0F0@0 1F0@0 1B0@0 1UPDATE1 0B0@0 0UPDATE1 OPTIMIZER"});
+  schedule.rank_of_stage = {0, 0};
+  ScheduleCosts costs = EvenCosts(2, {1, 1, 1}, 0);
+  costs.optimizer = {10};
+  const auto simulation = Simulate(schedule, costs, {.record_actions = true});
+  ASSERT_TRUE(simulation.ok()) << simulation.status();
+  EXPECT_EQ(simulation->actions[0][3].end, 4 + 5);
+  EXPECT_EQ(simulation->makespan, 6 + 10);
+  EXPECT_EQ(simulation->busy[0], 16);
+}
+
+// Copies on the same two ranks: slice 1's come together when rank 1 has both
+// gradients, and everything is summed once.
+TEST(SimulateTest, CopiesAreSummedWhenBothEndsAreThere) {
+  Schedule schedule = FromText(2, {"0F0 3F1 3B1 0B0", "2F1 1F0 1B0 2B1"});
+  schedule.rank_of_stage = {0, 1, 1, 0};
+  schedule.copies = 2;
+  const auto lowered = Lower(schedule, {.reduce_tied = true});
+  ASSERT_TRUE(lowered.ok()) << lowered.status();
+  ScheduleCosts costs = EvenCosts(4, {1, 1, 1}, 0);
+  costs.tied = 10;
+  costs.optimizer = {1, 1};
+  const auto simulation = Simulate(*lowered, costs, {.record_actions = true});
+  ASSERT_TRUE(simulation.ok()) << simulation.status();
+  // Slice 1 from 4 and slice 0 from 6, one after another, then both copies'
+  // ends, which take the same two ranks.
+  EXPECT_EQ(simulation->makespan, 4 + 4 * 10 + 1);
 }
 
 TEST(SimulateTest, RefusesCostsThatDoNotMatch) {
