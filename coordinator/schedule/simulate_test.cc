@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "proto/base/file.h"
+#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -224,6 +225,21 @@ Schedule ZeroBubble(int ranks, int microbatches, bool h2) {
   return schedule;
 }
 
+// Of interleaved 1F1B with `stages` a rank, whose times add up to `costs`.
+double InterleavedRate(ScheduleRequest shape, int stages,
+                       const ScheduleCosts& costs) {
+  shape.stages_per_rank = stages;
+  const StageTimes& whole = costs.stages[0];
+  const auto simulation =
+      Simulate(Generate("interleaved-1f1b", shape).value(),
+               EvenCosts(shape.ranks * stages,
+                         {whole.forward / stages, whole.input_gradient / stages,
+                          whole.weight_gradient / stages},
+                         costs.hops[0].latency));
+  EXPECT_TRUE(simulation.ok()) << simulation.status();
+  return std::round(1e4 * simulation->bubble_fraction_span) / 1e4;
+}
+
 // 1 - work / longest span, to the four decimals that are printed.
 TEST(SimulateTest, BubbleRatesEqualTheZeroBubblePaper) {
   const nlohmann::json rows = Golden("zero_bubble_rates.json");
@@ -242,6 +258,93 @@ TEST(SimulateTest, BubbleRatesEqualTheZeroBubblePaper) {
         << row.dump();
     EXPECT_EQ(rate(ZeroBubble(shape.ranks, shape.microbatches, true)), row[8])
         << row.dump();
+    EXPECT_EQ(InterleavedRate(shape, row[9], costs), row[10]) << row.dump();
+  }
+}
+
+// Makespan, span and peak in units of a whole rank's F = I = W = 1; a compound
+// pair costs 3.
+TEST(SimulateTest, UnitCostsOfEverySchedule) {
+  struct Case {
+    const char* name;
+    int stages_per_rank;
+    double makespan;
+    double span;
+    std::vector<double> peaks;  // One for all ranks, or each rank's.
+    double makespan_16;         // With 8 ranks and 16 micro-batches; 0: none.
+    double span_16;
+  };
+  for (const Case& test : {
+           Case{"naive", 1, 96, 96, {1}, 384, 384},
+           Case{"gpipe", 1, 33, 33, {8}, 69, 69},
+           Case{"1f1b", 1, 33, 33, {4, 3, 2, 1}, 69, 69},
+           Case{"1f1b-slack", 1, 33, 33, {7, 5, 3, 1}, 69, 69},
+           Case{"interleaved-1f1b",
+                2,
+                28.5,
+                28.5,
+                {5.5, 4.5, 3.5, 2.5},
+                58.5,
+                58.5},
+           Case{"looped-bfs", 2, 28.5, 28.5, {8}, 58.5, 58.5},
+           Case{"zb-h1", 1, 27, 27, {4}, 55, 55},
+           Case{"zb-h2", 1, 27, 24, {7}, 55, 48},
+           Case{"interleaved-zb", 2, 25.5, 25.5, {4}, 51.5, 51.5},
+           Case{"zbv", 2, 25.5, 24, {4}, 51.5, 48},
+           Case{"dualpipe", 1, 26, 26, {5}, 54, 54},
+           Case{"dualpipev", 2, 27, 27, {4.5}, 55, 55},
+       }) {
+    SCOPED_TRACE(test.name);
+    const std::string name = test.name;
+    const double unit = 1.0 / test.stages_per_rank;
+    const auto simulate = [&](int ranks) {
+      ScheduleRequest shape{.ranks = ranks, .microbatches = 2 * ranks};
+      if (name == "1f1b-slack") shape.slack = 2;
+      if (name == "interleaved-1f1b" || name == "looped-bfs" ||
+          name == "interleaved-zb") {
+        shape.stages_per_rank = 2;
+      }
+      const Schedule schedule = Generate(name, shape).value();
+      return Simulate(schedule, EvenCosts(schedule.stages(),
+                                          {.forward = unit,
+                                           .input_gradient = unit,
+                                           .weight_gradient = unit,
+                                           .overlapped_pair = 3 * unit},
+                                          0))
+          .value();
+    };
+    const Simulation four = simulate(4);
+    EXPECT_EQ(four.makespan, test.makespan);
+    EXPECT_EQ(four.span_max, test.span);
+    for (int rank = 0; rank < 4; ++rank) {
+      EXPECT_EQ(four.peak_activations[rank] * unit,
+                test.peaks[test.peaks.size() == 1 ? 0 : rank]);
+    }
+    const Simulation eight = simulate(8);
+    EXPECT_EQ(eight.makespan, test.makespan_16);
+    EXPECT_EQ(eight.span_max, test.span_16);
+  }
+}
+
+// Transfers that cost nothing themselves change no time, and no order that
+// Lower gives makes a rank wait longer.
+TEST(SimulateTest, LoweringChangesNoTime) {
+  for (const std::string_view name : kScheduleNames) {
+    SCOPED_TRACE(name);
+    const Schedule schedule =
+        Generate(name, {.ranks = 4, .microbatches = 8}).value();
+    ScheduleCosts costs = EvenCosts(schedule.stages(), {10, 12, 7}, 3);
+    for (Hop& hop : costs.hops) hop.occupancy = 2;
+    const auto compute = Simulate(schedule, costs, {.explain_bubbles = true});
+    const auto lowered = Simulate(Lower(schedule, {}).value(), costs);
+    ASSERT_TRUE(lowered.ok()) << lowered.status();
+    EXPECT_EQ(compute->makespan, lowered->makespan);
+    EXPECT_EQ(compute->span, lowered->span);
+    EXPECT_EQ(compute->peak_activations, lowered->peak_activations);
+    for (int rank = 0; rank < 4; ++rank) {
+      EXPECT_NEAR(compute->bubbles[rank].total(),
+                  compute->makespan - compute->busy[rank], 1e-9);
+    }
   }
 }
 
