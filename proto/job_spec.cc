@@ -220,6 +220,43 @@ absl::Status CheckParallelism(const JobSpec& spec) {
   return CheckScheduleOptions(parallelism);
 }
 
+// What needs all stages or all replicas once per update has no place where each
+// stage updates by itself.
+absl::Status CheckWeightVersions(const JobSpec& spec) {
+  const ParallelismSpec& parallelism = spec.parallelism;
+  const std::string& schedule = parallelism.schedule;
+  if (!HasWeightVersions(schedule)) return absl::OkStatus();
+  if (spec.optimizer.clip_norm > 0) {
+    return Refusal(
+        "optimizer.adamw.clip_norm", fmt::to_string(spec.optimizer.clip_norm),
+        fmt::format("must be 0 with schedule {}, whose stages update "
+                    "without waiting for a global norm",
+                    schedule));
+  }
+  if (parallelism.data > 1) {
+    return Refusal("parallelism.data", fmt::to_string(parallelism.data),
+                   fmt::format("must be 1 with schedule {}, whose updates are "
+                               "not summed over replicas",
+                               schedule));
+  }
+  if (parallelism.optimistic_update) {
+    return Refusal("parallelism.optimizer_step", "optimistic",
+                   fmt::format("must be synchronized with schedule {}, whose "
+                               "updates never wait",
+                               schedule));
+  }
+  const auto* gpt2 = std::get_if<Gpt2Config>(&spec.model.architecture);
+  if (gpt2 != nullptr && gpt2->tied_embeddings && parallelism.pipeline > 1 &&
+      HasArchitecture(spec.model)) {
+    return Refusal(
+        "model.gpt2.tied_embeddings", "true",
+        fmt::format("must be false with schedule {} on more than one "
+                    "rank, whose updates are not summed over ranks",
+                    schedule));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckCheckpoint(const CheckpointSpec& checkpoint) {
   RETURN_IF_ERROR(CheckRange("checkpoint.every_steps", checkpoint.every_steps,
                              0, kStepsMax));
@@ -254,6 +291,7 @@ absl::Status Validate(const JobSpec& spec) {
   RETURN_IF_ERROR(CheckOptimizer(spec.optimizer));
   RETURN_IF_ERROR(CheckBatch(spec));
   RETURN_IF_ERROR(CheckParallelism(spec));
+  RETURN_IF_ERROR(CheckWeightVersions(spec));
   RETURN_IF_ERROR(CheckRange("steps", spec.steps, 1, kStepsMax));
   return CheckCheckpoint(spec.checkpoint);
 }

@@ -186,6 +186,41 @@ TEST(JobSpecTest, RefusesBatchesAndPipelinesThatCannotBe) {
   });
 }
 
+TEST(JobSpecTest, RefusesWhatUpdatesWithoutAnAgreementCannotDo) {
+  const auto with = [](const std::function<void(JobSpec&)>& damage) {
+    return [damage](JobSpec& s) {
+      s.parallelism.schedule = "pipedream";
+      s.optimizer.clip_norm = 0;
+      Gpt2(s).tied_embeddings = false;
+      damage(s);
+    };
+  };
+  JobSpec spec = ValidSpec();
+  for (const char* schedule : {"pipedream", "pipedream-2bw"}) {
+    with([](JobSpec&) {})(spec);
+    spec.parallelism.schedule = schedule;
+    EXPECT_TRUE(Validate(spec).ok()) << Validate(spec);
+  }
+  ExpectRefusals({
+      {with([](JobSpec& s) { s.optimizer.clip_norm = 1; }),
+       "optimizer.adamw.clip_norm: 1: must be 0 with schedule pipedream, whose "
+       "stages update without waiting for a global norm"},
+      {with([](JobSpec& s) { s.parallelism.data = 2; }),
+       "parallelism.data: 2: must be 1 with schedule pipedream, whose updates "
+       "are not summed over replicas"},
+      {with([](JobSpec& s) { s.parallelism.optimistic_update = true; }),
+       "parallelism.optimizer_step: optimistic: must be synchronized with "
+       "schedule pipedream, whose updates never wait"},
+      {with([](JobSpec& s) { Gpt2(s).tied_embeddings = true; }),
+       "model.gpt2.tied_embeddings: true: must be false with schedule "
+       "pipedream on more than one rank, whose updates are not summed over "
+       "ranks"},
+  });
+  with([](JobSpec& s) { Gpt2(s).tied_embeddings = true; })(spec);
+  spec.parallelism.pipeline = 1;
+  EXPECT_TRUE(Validate(spec).ok()) << Validate(spec);
+}
+
 TEST(JobSpecTest, LeavesAnUnreadArchitectureToWhoeverReadsIt) {
   JobSpec spec = ValidSpec();
   spec.model = {.init_from = "/models/gpt2"};

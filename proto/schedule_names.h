@@ -23,6 +23,12 @@ inline constexpr std::array<std::string_view, 19> kScheduleNames = {
 // Chosen by the planner.
 inline constexpr std::string_view kAutoSchedule = "auto";
 
+// Schedules whose stages update their weights several times in a step, without
+// a global norm.
+inline bool HasWeightVersions(std::string_view schedule) {
+  return schedule == "pipedream" || schedule == "pipedream-2bw";
+}
+
 inline std::vector<std::string> ScheduleNames() {
   return {kScheduleNames.begin(), kScheduleNames.end()};
 }

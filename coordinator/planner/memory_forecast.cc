@@ -89,6 +89,9 @@ void RankMemorySum::Add(const StageMemory& stage, const StageBuffers& buffers,
   const int64_t tensors = int64_t{buffers.inputs} + buffers.outputs +
                           buffers.output_gradients + buffers.input_gradients;
   sum_.weights = Sum(sum_.weights, stage.weights_);
+  const int64_t tied = stage.has_first_ && stage.has_last_ ? model_->tied : 0;
+  stashed_ = Sum(stashed_, Product(std::max(buffers.versions - 1, 0),
+                                   stage.weights_ - tied));
   sum_.activations = Sum(
       sum_.activations, Product(buffers.activations, Sum(stage.saved_, inner)));
   sum_.buffers = Sum(sum_.buffers, Product(tensors, boundary));
@@ -110,6 +113,7 @@ MemoryForecast RankMemorySum::Forecast() const {
   memory.gradients = sum_.weights;
   if (has_first_ && has_last_) memory.weights -= model_->tied;
   memory.optimizer = Product(model_->optimistic_update ? 5 : 2, memory.weights);
+  memory.weights = Sum(memory.weights, stashed_);
   // Embedding and head on two ranks: each receives the other's gradient of the
   // one weight.
   if (has_first_ != has_last_)

@@ -62,7 +62,8 @@ class StageMemory {
 
 // The bytes of one rank, stage by stage.
 //
-//   weights      of its units; a tied weight on one rank once
+//   weights      of its units; a tied weight on one rank once; per stage in as
+//                many versions as counted
 //   gradients    of its units; a tied weight's both, until they are added up
 //   optimizer    2 x weights; for optimistic updates a copy of weights and
 //                moments besides: 5 x weights
@@ -94,6 +95,7 @@ class RankMemorySum {
   const ModelMemory* model_;
   MemoryForecast sum_;  // Without what stages share.
   int64_t written_ = 0;
+  int64_t stashed_ = 0;  // Versions of weights beside the newest.
   int64_t workspace_max_ = 0;
   bool has_first_ = false;
   bool has_last_ = false;

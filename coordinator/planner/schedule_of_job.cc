@@ -8,6 +8,7 @@
 #include "coordinator/schedule/verify.h"
 #include "fmt/format.h"
 #include "proto/base/status_macros.h"
+#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -45,10 +46,13 @@ absl::StatusOr<JobSchedule> ScheduleOfJob(
         spec.parallelism.schedule));
   }
   JobSchedule job;
+  // Where stages update by themselves, each update sums a tied weight's two
+  // gradients: the spec is valid only if both are one stage's.
+  const bool by_update = HasWeightVersions(spec.parallelism.schedule);
   ASSIGN_OR_RETURN(
       job.schedule,
       Lower(compute, {.reduce_gradients = spec.parallelism.data > 1,
-                      .reduce_tied = IsTied(spec.model)}));
+                      .reduce_tied = IsTied(spec.model) && !by_update}));
   ASSIGN_OR_RETURN(job.buffers, VerifyLowered(job.schedule));
   return job;
 }

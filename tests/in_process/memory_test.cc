@@ -54,34 +54,52 @@ class MemoryTest : public testing::Test {
     return *std::move(plan);
   }
 
+  // The forecast knows neither the alignment of each tensor to 256 bytes nor
+  // the tokens and labels of a micro-batch: one percent at this size.
+  void ExpectTheForecastsArena(const Plan& plan) const {
+    for (int rank = 0; rank < std::ssize(plan.ranks); ++rank) {
+      SCOPED_TRACE(testing::Message()
+                   << plan.spec.parallelism.schedule << " rank " << rank
+                   << " of " << plan.ranks.size());
+      const auto roots = AllowedRoots::Create({root_});
+      ASSERT_TRUE(roots.ok());
+      const auto trainer =
+          Trainer::Prepare(plan, {.job = "memory", .epoch = 1, .rank = rank},
+                           *roots, RealDisk(), TrainerEvents{});
+      ASSERT_TRUE(trainer.ok()) << trainer.status();
+      const MemoryForecast& memory = plan.ranks[rank].memory;
+      const double forecast =
+          static_cast<double>(memory.total() - memory.process);
+      EXPECT_NEAR(static_cast<double>((*trainer)->arena_bytes()), forecast,
+                  0.01 * forecast);
+    }
+  }
+
   std::string root_;
 };
 
-// The forecast knows neither the alignment of each tensor to 256 bytes nor the
-// tokens and labels of a micro-batch: one percent at this size.
 TEST_F(MemoryTest, TheArenaIsWhatTheForecastSays) {
   for (const bool tied : {false, true}) {
     for (const int pipeline : {1, 2, 4}) {
       for (const char* schedule : {"gpipe", "1f1b"}) {
         const Plan plan = PlanOf(pipeline, schedule, tied,
                                  /*optimistic=*/pipeline > 1);
-        for (int rank = 0; rank < pipeline; ++rank) {
-          SCOPED_TRACE(testing::Message()
-                       << "tied " << tied << " rank " << rank << " of "
-                       << pipeline << " " << schedule);
-          const auto roots = AllowedRoots::Create({root_});
-          ASSERT_TRUE(roots.ok());
-          const auto trainer = Trainer::Prepare(
-              plan, {.job = "memory", .epoch = 1, .rank = rank}, *roots,
-              RealDisk(), TrainerEvents{});
-          ASSERT_TRUE(trainer.ok()) << trainer.status();
-          const MemoryForecast& memory = plan.ranks[rank].memory;
-          const double forecast =
-              static_cast<double>(memory.total() - memory.process);
-          EXPECT_NEAR(static_cast<double>((*trainer)->arena_bytes()), forecast,
-                      0.01 * forecast);
-        }
+        SCOPED_TRACE(testing::Message() << "tied " << tied);
+        ExpectTheForecastsArena(plan);
       }
+    }
+  }
+}
+
+TEST_F(MemoryTest, TheVersionsOfWeightsAreInBoth) {
+  for (const int pipeline : {2, 4}) {
+    const Plan plain = PlanOf(pipeline, "1f1b", /*tied=*/false);
+    for (const char* schedule : {"pipedream", "pipedream-2bw"}) {
+      if (schedule == std::string("pipedream-2bw") && pipeline == 4) continue;
+      const Plan plan = PlanOf(pipeline, schedule, /*tied=*/false);
+      ExpectTheForecastsArena(plan);
+      EXPECT_GT(plan.ranks[0].memory.weights,
+                1.9 * static_cast<double>(plain.ranks[0].memory.weights));
     }
   }
 }

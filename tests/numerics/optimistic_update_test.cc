@@ -163,6 +163,23 @@ TEST_F(OptimisticUpdateTest, GivesTheBitsOfUpdatesThatWait) {
   }
 }
 
+// Several stages per rank, backward in two halves, two copies of the model, and
+// forward passes that are made again.
+TEST_F(OptimisticUpdateTest, GivesThemOnEveryPlacement) {
+  for (const Clip clip : {Clip::kSometimes, Clip::kAlways}) {
+    for (const char* schedule :
+         {"interleaved-1f1b", "zb-h2", "zbv", "chimera", "dualpipev"}) {
+      SCOPED_TRACE(testing::Message()
+                   << "clip " << static_cast<int>(clip) << " " << schedule);
+      ExpectTheSameBits(Spec(2, schedule, true), clip);
+    }
+    SCOPED_TRACE(testing::Message() << "clip " << static_cast<int>(clip));
+    JobSpec spec = Spec(3, "1f1b", true);
+    spec.parallelism.recompute = Recompute::kAlways;
+    ExpectTheSameBits(spec, clip);
+  }
+}
+
 TEST_F(OptimisticUpdateTest, GivesThemWithReplicasAndTiedEmbeddings) {
   for (const Clip clip : {Clip::kNever, Clip::kSometimes, Clip::kAlways}) {
     for (const bool tied : {false, true}) {

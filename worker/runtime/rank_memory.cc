@@ -26,6 +26,7 @@ class Cutter {
       StageMemory& stage = memory_.stages.emplace_back();
       stage.stage = buffers.stage;
       stage.sizes = SizesOf(plan_, buffers.stage);
+      stage.versions = buffers.versions;
       if (Gpt2Of(plan_) != nullptr) CutWeights(stage);
       CutBuffers(buffers, stage);
     }
@@ -77,8 +78,8 @@ class Cutter {
         weights.push_back(
             {.value = same != nullptr
                           ? same->weight
-                          : AddSlot(parameter, index.at(parameter.name),
-                                    stage.stage, gradient, counted),
+                          : AddSlot(parameter, index.at(parameter.name), stage,
+                                    gradient, counted),
              .gradient = gradient});
         if (tied) tied_gradients_.push_back(gradient);
         if (gradient != nullptr) gradient += parameter.count();
@@ -86,13 +87,18 @@ class Cutter {
     }
   }
 
-  float* AddSlot(const Parameter& parameter, int64_t model_index, int stage,
-                 float* gradient, bool counted) {
+  float* AddSlot(const Parameter& parameter, int64_t model_index,
+                 const StageMemory& stage, float* gradient, bool counted) {
     const int64_t count = parameter.count();
+    std::vector<float*> versions;
+    for (int i = 0; i < stage.versions; ++i) {
+      versions.push_back(arena_.TakeFloats(count));
+    }
     memory_.parameters.push_back({.parameter = parameter,
                                   .model_index = model_index,
-                                  .stage = stage,
-                                  .weight = arena_.TakeFloats(count),
+                                  .stage = stage.stage,
+                                  .weight = versions.front(),
+                                  .versions = versions,
                                   .gradient = gradient,
                                   .first_moment = arena_.TakeFloats(count),
                                   .second_moment = arena_.TakeFloats(count),

@@ -20,7 +20,9 @@ struct ParameterSlot {
   Parameter parameter;
   int64_t model_index = 0;  // In AllParameters.
   int stage = 0;
-  float* weight = nullptr;
+  float* weight = nullptr;  // The newest version.
+  // A buffer for each version that the stage holds at once; weight is one.
+  std::vector<float*> versions;
   float* gradient = nullptr;
   float* first_moment = nullptr;
   float* second_moment = nullptr;
@@ -34,6 +36,8 @@ struct ParameterSlot {
 struct StageMemory {
   int stage = 0;
   StageSizes sizes;
+  int versions = 1;  // Of the weights, held at once.
+  // With the weights' first buffers.
   std::vector<std::vector<LayerWeight>> unit_weights;
   float* gradients = nullptr;  // Of all its weights, one behind the other.
   int64_t gradient_count = 0;

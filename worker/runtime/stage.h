@@ -15,6 +15,7 @@ namespace penstock {
 struct StagePass {
   int64_t step = 0;  // Being made, from 1: with `microbatch` it names the data.
   int microbatch = 0;
+  int version = -1;                  // Of the weights; see Action.
   const std::byte* input = nullptr;  // Null on the first stage.
   // Null on the last stage, and where the pass is made again for `saved` alone.
   std::byte* output = nullptr;

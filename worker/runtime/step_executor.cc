@@ -123,6 +123,7 @@ absl::Status StepExecutor::RunAction(int64_t step, const Action& action) {
     case ActionKind::kOptimizer:
       return hooks_.optimize(step);
     case ActionKind::kUpdate:
+      return hooks_.update(step, action.stage, action.microbatch);
     case ActionKind::kUnshard:
     case ActionKind::kReshard:
       return absl::UnimplementedError("this executor does not know it");
@@ -136,6 +137,7 @@ absl::Status StepExecutor::RunPass(int64_t step, const Action& action) {
   StagePass pass{
       .step = step,
       .microbatch = microbatch,
+      .version = action.version,
       .input = local.memory->inputs.Find(microbatch),
       .output_gradient = local.memory->output_gradients.Find(microbatch),
       .saved = local.memory->activations.Find(microbatch),

@@ -31,6 +31,7 @@ struct StepHooks {
   std::function<absl::Status(int64_t step, int stage)> reduce_gradient;
   std::function<absl::Status(int64_t step, int stage)> reduce_copy;
   std::function<absl::Status(int64_t step, int stage)> reduce_tied;
+  std::function<absl::Status(int64_t step, int stage, int version)> update;
   std::function<absl::Status(int64_t step)> optimize;
   // For updates that do not wait for their validation; else null. Asked before
   // the first action that needs the update before step `step` to be final:

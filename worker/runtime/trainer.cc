@@ -3,18 +3,15 @@
 #include <algorithm>
 #include <span>
 #include <utility>
-#include <variant>
 
 #include "fmt/format.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
 #include "worker/checkpoint/commit.h"
-#include "worker/model/gpt2_layers.h"
 #include "worker/runtime/message_tag.h"
-#include "worker/runtime/model_stage.h"
 #include "worker/runtime/peers.h"
-#include "worker/runtime/sim_stage.h"
+#include "worker/runtime/rank_stages.h"
 #include "worker/runtime/weights.h"
 
 namespace penstock {
@@ -24,13 +21,6 @@ namespace {
 // ten times its forecast.
 absl::Duration WaitMax(const Plan& plan) {
   return std::max(absl::Seconds(60), 10 * plan.step_time);
-}
-
-// Gradients are those of the mean over the tokens of the global batch.
-float LossScale(const JobSpec& spec) {
-  return 1.0f /
-         static_cast<float>(TokensPerMicroBatch(spec) *
-                            spec.batch.micro_batches * spec.parallelism.data);
 }
 
 }  // namespace
@@ -128,7 +118,13 @@ absl::Status Trainer::Run(Link& link) {
 }
 
 absl::Status Trainer::Train(Link& link) {
-  ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Stage>> stages, MakeStages());
+  if (UpdatesPerStep(plan_) > 0) {
+    versions_.emplace(plan_, assignment_.rank, *backend_, memory_);
+  }
+  ASSIGN_OR_RETURN(
+      std::vector<std::unique_ptr<Stage>> stages,
+      MakeRankStages(plan_, memory_, *backend_, data_.get(),
+                     versions_.has_value() ? &*versions_ : nullptr));
   std::vector<int> norm_counts;
   for (const auto& counted : counted_)
     norm_counts.push_back(std::ssize(counted));
@@ -163,37 +159,6 @@ absl::Status Trainer::Train(Link& link) {
   return FinishCheckpoints(step);
 }
 
-absl::StatusOr<std::vector<std::unique_ptr<Stage>>> Trainer::MakeStages() {
-  std::vector<std::unique_ptr<Stage>> stages;
-  for (const StageMemory& memory : memory_.stages) {
-    const StagePlan& slice = plan_.stages[memory.stage];
-    const Gpt2Config* config = Gpt2Of(plan_);
-    if (config == nullptr) {
-      stages.push_back(std::make_unique<SimStage>(
-          std::get<SimModel>(plan_.spec.model.architecture),
-          slice.unit_end - slice.unit_begin, IsFirstStage(plan_, memory.stage),
-          IsLastStage(plan_, memory.stage)));
-      continue;
-    }
-    std::vector<std::unique_ptr<Layer>> layers;
-    for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
-      ASSIGN_OR_RETURN(
-          std::unique_ptr<Layer> layer,
-          MakeGpt2Layer(*config, unit, plan_.spec.batch.micro_batch_size,
-                        *backend_, memory.unit_weights[unit - slice.unit_begin],
-                        LossScale(plan_.spec)));
-      layers.push_back(std::move(layer));
-    }
-    stages.push_back(std::make_unique<ModelStage>(
-        ModelSlice{.config = *config,
-                   .unit_begin = slice.unit_begin,
-                   .unit_end = slice.unit_end,
-                   .microbatch_size = plan_.spec.batch.micro_batch_size},
-        *backend_, data_.get(), std::move(layers), memory.workspace));
-  }
-  return stages;
-}
-
 StepHooks Trainer::MakeHooks(Link& link) {
   return {
       .reduce_gradient =
@@ -209,6 +174,8 @@ StepHooks Trainer::MakeHooks(Link& link) {
       .reduce_tied = [this, &link](
                          int64_t step,
                          int stage) { return ReduceTied(step, stage, link); },
+      .update = [this](int64_t step, int stage,
+                       int version) { return Update(step, stage, version); },
       .optimize = [this](int64_t step) { return Optimize(step); },
       .validate = optimistic_.has_value()
                       ? [this](int64_t step) { return ValidateUpdate(step); }
@@ -249,13 +216,27 @@ absl::Status Trainer::ReduceTied(int64_t step, int stage, Link& link) {
   return backend_->Accumulate(tied.other, tied.count, tied.gradient);
 }
 
+absl::Status Trainer::Update(int64_t step, int stage, int version) {
+  if (!versions_.has_value()) {
+    return absl::InternalError("the plan's first rank has no UPDATE");
+  }
+  const absl::Time begin = SteadyNow();
+  RETURN_IF_ERROR(versions_->Update(step, stage, version));
+  busy_ += SteadyNow() - begin;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<double>> Trainer::NormsSquared() {
+  if (versions_.has_value()) return versions_->norms_squared();
+  return GradientNormsSquared(*backend_, memory_);
+}
+
 absl::Status Trainer::Optimize(int64_t step) {
   if (reducer_ != nullptr) RETURN_IF_ERROR(reducer_->Wait());
   const absl::Time begin = SteadyNow();
   StepReport report{.loss_sum = executor_->LossSum(),
                     .shard = checkpointer_->Poll()};
-  ASSIGN_OR_RETURN(report.norms_squared,
-                   GradientNormsSquared(*backend_, memory_));
+  ASSIGN_OR_RETURN(report.norms_squared, NormsSquared());
   busy_ += executor_->TakeBusy() + (SteadyNow() - begin);
   report.busy_seconds = absl::ToDoubleSeconds(busy_);
   busy_ = absl::ZeroDuration();
@@ -273,9 +254,13 @@ absl::Status Trainer::Optimize(int64_t step) {
   ASSIGN_OR_RETURN(const StepDecision decision,
                    agreement_->Agree(step, report, decide));
   const absl::Time update = SteadyNow();
-  RETURN_IF_ERROR(UpdateWeights(plan_.spec, step,
-                                static_cast<float>(decision.clip_factor),
-                                *backend_, memory_));
+  if (versions_.has_value()) {
+    versions_->EndStep();
+  } else {
+    RETURN_IF_ERROR(UpdateWeights(plan_.spec, step,
+                                  static_cast<float>(decision.clip_factor),
+                                  *backend_, memory_));
+  }
   busy_ += SteadyNow() - update;
   return Conclude(step, decision);
 }

@@ -26,6 +26,7 @@
 #include "worker/runtime/step_executor.h"
 #include "worker/runtime/step_leader.h"
 #include "worker/runtime/trainer_events.h"
+#include "worker/runtime/weight_versions.h"
 
 namespace penstock {
 
@@ -75,12 +76,13 @@ class Trainer {
   absl::Status Load(const AllowedRoots& roots);
   void MakeLeader();
   absl::Status Train(Link& link);
-  absl::StatusOr<std::vector<std::unique_ptr<Stage>>> MakeStages();
   StepHooks MakeHooks(Link& link);
   StepListener MakeListener();
 
   // The end of a step.
   absl::Status ReduceTied(int64_t step, int stage, Link& link);
+  absl::Status Update(int64_t step, int stage, int version);
+  absl::StatusOr<std::vector<double>> NormsSquared();
   absl::Status Optimize(int64_t step);
   absl::Status Conclude(int64_t step, const StepDecision& decision);
   // Awaits the decision about the update before `step`; see StepHooks.
@@ -105,6 +107,7 @@ class Trainer {
   RankMemory memory_;
   std::optional<Checkpointer> checkpointer_;
   std::optional<StepLeader> leader_;  // On the leader; fixed after Prepare.
+  std::optional<WeightVersions> versions_;    // Where the plan has them.
   std::optional<StepAgreement> agreement_;    // Set while Run runs, as the
   std::unique_ptr<GradientReducer> reducer_;  // next four; with replicas only.
   std::optional<OptimisticUpdate> optimistic_;  // If the job's is, as the next.

@@ -76,37 +76,53 @@ absl::StatusOr<int64_t> LoadWeights(const Plan& plan, const AllowedRoots& roots,
   return start.samples;
 }
 
+float LearningRateOf(const JobSpec& spec, int64_t step) {
+  return static_cast<float>(LearningRate(spec.optimizer, step, spec.steps));
+}
+
+absl::Status UpdateSlot(const AdamWSpec& adamw, const WeightUpdate& update,
+                        const ParameterSlot& slot, Backend& backend) {
+  return backend.AdamW(
+      {.weight = slot.weight,
+       .gradient = slot.gradient,
+       .first_moment = slot.first_moment,
+       .second_moment = slot.second_moment,
+       .count = slot.parameter.count(),
+       .gradient_scale = update.clip_factor,
+       .learning_rate = update.learning_rate,
+       .beta1 = static_cast<float>(adamw.beta1),
+       .beta2 = static_cast<float>(adamw.beta2),
+       .epsilon = static_cast<float>(adamw.epsilon),
+       .weight_decay = slot.parameter.shape.size() >= 2
+                           ? static_cast<float>(adamw.weight_decay)
+                           : 0.0f,
+       .step = update.number});
+}
+
 absl::Status ApplyAdamW(const JobSpec& spec, int64_t step, float clip_factor,
                         Backend& backend, RankMemory& memory) {
-  const AdamWSpec& adamw = spec.optimizer;
+  const WeightUpdate update{.number = step,
+                            .learning_rate = LearningRateOf(spec, step),
+                            .clip_factor = clip_factor};
   for (const ParameterSlot& slot : memory.parameters) {
-    RETURN_IF_ERROR(backend.AdamW(
-        {.weight = slot.weight,
-         .gradient = slot.gradient,
-         .first_moment = slot.first_moment,
-         .second_moment = slot.second_moment,
-         .count = slot.parameter.count(),
-         .gradient_scale = clip_factor,
-         .learning_rate =
-             static_cast<float>(LearningRate(adamw, step, spec.steps)),
-         .beta1 = static_cast<float>(adamw.beta1),
-         .beta2 = static_cast<float>(adamw.beta2),
-         .epsilon = static_cast<float>(adamw.epsilon),
-         .weight_decay = slot.parameter.shape.size() >= 2
-                             ? static_cast<float>(adamw.weight_decay)
-                             : 0.0f,
-         .step = step}));
+    RETURN_IF_ERROR(UpdateSlot(spec.optimizer, update, slot, backend));
+  }
+  return backend.Synchronize();
+}
+
+absl::Status ZeroGradients(Backend& backend, const StageMemory& stage) {
+  if (stage.gradient_count > 0) {
+    RETURN_IF_ERROR(backend.Zero(reinterpret_cast<std::byte*>(stage.gradients),
+                                 stage.gradient_count * 4));
   }
   return backend.Synchronize();
 }
 
 absl::Status ZeroGradients(Backend& backend, const RankMemory& memory) {
   for (const StageMemory& stage : memory.stages) {
-    if (stage.gradient_count == 0) continue;
-    RETURN_IF_ERROR(backend.Zero(reinterpret_cast<std::byte*>(stage.gradients),
-                                 stage.gradient_count * 4));
+    RETURN_IF_ERROR(ZeroGradients(backend, stage));
   }
-  return backend.Synchronize();
+  return absl::OkStatus();
 }
 
 absl::Status UpdateWeights(const JobSpec& spec, int64_t step, float clip_factor,

@@ -21,12 +21,35 @@ namespace penstock {
 absl::StatusOr<int64_t> LoadWeights(const Plan& plan, const AllowedRoots& roots,
                                     Backend& backend, RankMemory& memory);
 
+// One update in the history of a weight.
+struct WeightUpdate {
+  int64_t number = 0;  // From 1, for AdamW's bias correction.
+  float learning_rate = 0;
+  float clip_factor = 1;
+};
+
+// The learning rate of a step of the job.
+float LearningRateOf(const JobSpec& spec, int64_t step);
+
+// Updates one weight; its gradient stays.
+//
+// Errors: those of Backend.
+absl::Status UpdateSlot(const AdamWSpec& adamw, const WeightUpdate& update,
+                        const ParameterSlot& slot, Backend& backend);
+
 // Makes update `step` of all weights; their gradients stay.
 //
 // Errors: those of Backend.
 absl::Status ApplyAdamW(const JobSpec& spec, int64_t step, float clip_factor,
                         Backend& backend, RankMemory& memory);
 
+// Of one stage.
+//
+// Errors: those of Backend.
+absl::Status ZeroGradients(Backend& backend, const StageMemory& stage);
+
+// Of all stages.
+//
 // Errors: those of Backend.
 absl::Status ZeroGradients(Backend& backend, const RankMemory& memory);
 
