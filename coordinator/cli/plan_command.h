@@ -6,8 +6,10 @@
 
 namespace penstock {
 
+// plan solve: chooses how to run a model that a file describes.
 // plan memory: what the memory formulas of the field say of a training run.
-// Needs no cluster.
+//
+// Neither needs a cluster.
 void AddPlanCommands(CLI::App& app, Context& context);
 
 }  // namespace penstock
