@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -188,7 +187,7 @@ int64_t WiderPipeline(JobSpec spec, const std::vector<DeviceShape>& devices) {
     width = std::min(units, width + std::max<int64_t>(1, width / 4));
     spec.parallelism.pipeline = width;
     if (width * spec.batch.micro_batches * 6 > kHintActionsMax) return 0;
-    const auto schedule = ScheduleOfJob(spec, std::nullopt);
+    const auto schedule = ScheduleOfJob(spec, {});
     if (!schedule.ok() || schedule->slices() > units) continue;
     if (Fits(spec, std::vector<DeviceShape>(width, smallest), *schedule)) {
       return width;
@@ -228,28 +227,15 @@ std::string Shortage(const JobSpec& spec, const ModelMemory& model,
   return text;
 }
 
-absl::Status Refusal(const JobSpec& spec, const ModelMemory& model,
-                     const std::vector<DeviceShape>& devices,
-                     const JobSchedule& schedule) {
-  const std::string shortage = Shortage(spec, model, devices, schedule);
-  const int64_t samples = LargestMicroBatch(spec, devices, schedule);
-  const int64_t width = WiderPipeline(spec, devices);
-  std::string hint;
-  if (samples > 0) hint = fmt::format("batch.micro_batch_size {}", samples);
-  if (width > 0) {
-    hint += fmt::format("{}parallelism.pipeline {} on devices like these",
-                        hint.empty() ? "" : " or ", width);
+// The job with every forward pass made again, if that is a change and fits.
+bool FitsRecomputed(JobSpec spec, const std::vector<DeviceShape>& devices) {
+  if (spec.parallelism.recompute == Recompute::kAlways ||
+      spec.parallelism.recompute == Recompute::kByMemory) {
+    return false;
   }
-  return absl::FailedPreconditionError(fmt::format(
-      "{}: {}: {}",
-      samples > 0 || width == 0
-          ? fmt::format("batch.micro_batch_size: {}",
-                        spec.batch.micro_batch_size)
-          : fmt::format("parallelism.pipeline: {}", spec.parallelism.pipeline),
-      shortage,
-      hint.empty() ? "no smaller micro-batch and no wider pipeline fits; "
-                     "it needs devices with more memory"
-                   : hint + " would fit"));
+  spec.parallelism.recompute = Recompute::kAlways;
+  const auto schedule = ScheduleOfJob(spec, {});
+  return schedule.ok() && Fits(spec, devices, *schedule);
 }
 
 }  // namespace
@@ -272,19 +258,44 @@ MemoryForecast ForecastRank(const ModelMemory& model,
 absl::StatusOr<std::vector<int64_t>> PartitionToFit(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
     const JobSchedule& schedule) {
-  const ModelMemory model = MemoryOfModel(spec, schedule.schedule.copies);
-  auto cuts = TryPartition(spec, model, devices, schedule);
-  if (cuts.status().code() != absl::StatusCode::kFailedPrecondition) {
-    return cuts;
-  }
-  return Refusal(spec, model, devices, schedule);
+  return TryPartition(spec, MemoryOfModel(spec, schedule.schedule.copies),
+                      devices, schedule);
 }
 
 absl::StatusOr<std::vector<int64_t>> FastestPartition(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
     const JobSchedule& schedule) {
-  return TryPartition(spec, MemoryOfModel(spec, schedule.schedule.copies),
-                      WithoutBounds(devices), schedule);
+  return PartitionToFit(spec, WithoutBounds(devices), schedule);
+}
+
+absl::Status RefuseForMemory(const JobSpec& spec,
+                             const std::vector<DeviceShape>& devices,
+                             const JobSchedule& schedule) {
+  const ModelMemory model = MemoryOfModel(spec, schedule.schedule.copies);
+  const std::string shortage = Shortage(spec, model, devices, schedule);
+  const int64_t samples = LargestMicroBatch(spec, devices, schedule);
+  const int64_t width = WiderPipeline(spec, devices);
+  std::vector<std::string> hints;
+  if (samples > 0) {
+    hints.push_back(fmt::format("batch.micro_batch_size {}", samples));
+  }
+  if (FitsRecomputed(spec, devices)) {
+    hints.push_back("parallelism.recompute always");
+  }
+  if (width > 0) {
+    hints.push_back(
+        fmt::format("parallelism.pipeline {} on devices like these", width));
+  }
+  return absl::FailedPreconditionError(fmt::format(
+      "{}: {}: {}",
+      samples > 0 || width == 0
+          ? fmt::format("batch.micro_batch_size: {}",
+                        spec.batch.micro_batch_size)
+          : fmt::format("parallelism.pipeline: {}", spec.parallelism.pipeline),
+      shortage,
+      hints.empty() ? "no smaller micro-batch and no wider pipeline fits; "
+                      "it needs devices with more memory"
+                    : fmt::format("{} would fit", fmt::join(hints, " or "))));
 }
 
 }  // namespace penstock

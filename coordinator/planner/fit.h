@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/planner/memory_forecast.h"
 #include "coordinator/planner/schedule_of_job.h"
@@ -22,18 +23,23 @@ namespace penstock {
 // rank, and no more slices than units.
 //
 // Errors:
-//   FailedPrecondition: none was found. Says which rank would need how much,
-//     for what, and the nearest change that would fit, found by trying: the
-//     largest micro-batch and a wider pipeline of devices like the smallest
-//     here.
+//   FailedPrecondition: none was found.
 absl::StatusOr<std::vector<int64_t>> PartitionToFit(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
     const JobSchedule& schedule);
 
-// As above, whatever the memory: of what is asked for only to know its times.
+// As above, whatever the memory.
 absl::StatusOr<std::vector<int64_t>> FastestPartition(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
     const JobSchedule& schedule);
+
+// What to tell when nothing fits, FailedPrecondition: which rank would need how
+// much, for what, and the nearest changes that would fit, found by trying: the
+// largest micro-batch, recomputation, and a wider pipeline of devices like the
+// smallest here.
+absl::Status RefuseForMemory(const JobSpec& spec,
+                             const std::vector<DeviceShape>& devices,
+                             const JobSchedule& schedule);
 
 // Of rank `rank` of a partition.
 MemoryForecast ForecastRank(const ModelMemory& model,

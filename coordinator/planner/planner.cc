@@ -1,10 +1,10 @@
 #include "coordinator/planner/planner.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "coordinator/planner/fit.h"
+#include "coordinator/planner/fit_schedule.h"
 #include "coordinator/planner/memory_forecast.h"
 #include "coordinator/planner/schedule_of_job.h"
 #include "fmt/format.h"
@@ -93,7 +93,7 @@ std::string NearestLegal(const JobSpec& spec) {
     JobSpec other = spec;
     for (int64_t value = below; value >= 1; --value) {
       other.parallelism.*member = value;
-      const auto schedule = ScheduleOfJob(other, std::nullopt);
+      const auto schedule = ScheduleOfJob(other, {});
       if (!schedule.ok() || schedule->slices() > units) continue;
       return fmt::format("parallelism.{} {}", field, value);
     }
@@ -173,42 +173,25 @@ ScheduleCosts CostsOf(const JobSpec& spec, const std::vector<StagePlan>& stages,
   return costs;
 }
 
-struct PartitionedSchedule {
-  JobSchedule schedule;
-  std::vector<int64_t> cuts;
-};
-
 // Generators may work by the stages' times, and those follow from the cuts,
 // which follow from the buffers that the schedule needs: the fastest cuts give
 // the times first, then those that fit.
 absl::StatusOr<PartitionedSchedule> MakeSchedule(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
     const LinkShape& link) {
-  ASSIGN_OR_RETURN(JobSchedule schedule, ScheduleOfJob(spec, std::nullopt));
+  ASSIGN_OR_RETURN(JobSchedule schedule, ScheduleOfJob(spec, {}));
   RETURN_IF_ERROR(CheckSlices(spec, schedule));
   ASSIGN_OR_RETURN(std::vector<int64_t> cuts,
                    FastestPartition(spec, devices, schedule));
-  std::optional<PartitionedSchedule> best;
-  for (int round = 0; round < 2; ++round) {
-    const std::vector<StagePlan> stages =
-        MakeStages(spec, devices, schedule.schedule, cuts);
-    ASSIGN_OR_RETURN(
-        JobSchedule by_cost,
-        ScheduleOfJob(spec,
-                      CostsOf(spec, stages, schedule.schedule.copies, link)));
-    const bool same = best.has_value() && by_cost.schedule.programs ==
-                                              best->schedule.schedule.programs;
-    if (same) break;
-    schedule = std::move(by_cost);
-    auto fitting = PartitionToFit(spec, devices, schedule);
-    if (!fitting.ok()) {
-      if (best.has_value()) break;
-      return fitting.status();
-    }
-    cuts = *std::move(fitting);
-    best = {schedule, cuts};
-  }
-  return *std::move(best);
+  const auto costs = [&](const std::vector<int64_t>& at) {
+    return CostsOf(spec, MakeStages(spec, devices, schedule.schedule, at),
+                   schedule.schedule.copies, link);
+  };
+  ASSIGN_OR_RETURN(PartitionedSchedule made,
+                   FitSchedule(spec, devices, {.costs = costs(cuts)}));
+  if (made.cuts == cuts) return made;
+  auto again = FitSchedule(spec, devices, {.costs = costs(made.cuts)});
+  return again.ok() ? std::move(again) : std::move(made);
 }
 
 double OptimizerTimeMax(const Plan& plan) {

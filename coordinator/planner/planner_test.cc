@@ -166,6 +166,103 @@ TEST(PlannerTest, ARefusalSaysWhenNothingFits) {
       << status;
 }
 
+TEST(PlannerTest, RanksOfAVHaveTwoSlicesEach) {
+  JobSpec spec = SimJob(8, 4);
+  spec.parallelism.schedule = "zbv";
+  const auto plan = MakePlan(spec, Devices(4, kGibibyte), kNoDelay);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->stages.size(), 8);
+  EXPECT_EQ(plan->schedule, "zbv");
+  for (int stage = 0; stage < 8; ++stage) {
+    EXPECT_EQ(plan->stages[stage].rank, std::min(stage, 7 - stage));
+    EXPECT_EQ(plan->stages[stage].unit_begin, stage);
+    EXPECT_EQ(plan->stages[stage].forward, absl::Milliseconds(10));
+  }
+  EXPECT_EQ(plan->ranks[0].buffers.size(), 2);
+  // 32 micro-batches of 60 ms, and the bubble of the barrier: (P - 1) F.
+  EXPECT_NEAR(absl::ToDoubleSeconds(plan->step_time), 32 * 0.06 + 0.03, 1e-9);
+}
+
+TEST(PlannerTest, BothCopiesOfABidirectionalModelHaveTheSameCuts) {
+  JobSpec spec = Gpt2Job(2);
+  spec.parallelism.schedule = "chimera";
+  const auto plan = MakePlan(spec, Devices(2, kGibibyte));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->copies, 2);
+  ASSERT_EQ(plan->stages.size(), 4);
+  for (int slice = 0; slice < 2; ++slice) {
+    EXPECT_EQ(plan->stages[slice].unit_begin,
+              plan->stages[2 + slice].unit_begin);
+    EXPECT_EQ(plan->stages[slice].rank, 1 - plan->stages[2 + slice].rank);
+  }
+  // Each rank holds the whole model, and writes half of it.
+  const MemoryForecast& one = plan->ranks[0].memory;
+  const MemoryForecast& other = plan->ranks[1].memory;
+  EXPECT_EQ(one.weights, other.weights);
+  EXPECT_EQ(one.checkpoint + other.checkpoint, 3 * one.weights);
+}
+
+TEST(PlannerTest, AHeavyHeadLightensItsRanksOtherStage) {
+  JobSpec spec = Gpt2Job(2);
+  std::get<Gpt2Config>(spec.model.architecture).vocabulary = 8192;
+  spec.parallelism.schedule = "zbv";
+  const auto plan = MakePlan(spec, Devices(2, kGibibyte));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  // Stages 0 and 3 are rank 0's: embedding and head with fewer blocks.
+  const auto units = [&](int stage) {
+    return plan->stages[stage].unit_end - plan->stages[stage].unit_begin;
+  };
+  EXPECT_LT(units(0) + units(3), units(1) + units(2));
+}
+
+TEST(PlannerTest, RecomputesOnlyWhereMemoryAsksForIt) {
+  JobSpec spec = Gpt2Job(2);
+  const auto whole = MakePlan(spec, Devices(2, kGibibyte));
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  spec.parallelism.recompute = Recompute::kByMemory;
+  const auto same = MakePlan(spec, Devices(2, kGibibyte));
+  ASSERT_TRUE(same.ok()) << same.status();
+  EXPECT_EQ(same->ranks[0].program, whole->ranks[0].program);
+  // Rank 0 has twice as many micro-batches in flight: it is the one that lacks.
+  std::vector<DeviceShape> devices = Devices(2, kGibibyte);
+  devices[0].memory_bytes =
+      (whole->ranks[0].memory.total() - whole->ranks[0].memory.activations / 4);
+  devices[1].memory_bytes = whole->ranks[1].memory.total();
+  const auto tight = MakePlan(spec, devices);
+  ASSERT_TRUE(tight.ok()) << tight.status();
+  EXPECT_NE(ToString(tight->ranks[0].program).find("R0"), std::string::npos);
+  EXPECT_EQ(ToString(tight->ranks[1].program).find("R0"), std::string::npos);
+  EXPECT_LT(tight->ranks[0].memory.activations,
+            whole->ranks[0].memory.activations);
+  // Told to, and where the partition alone cannot help, the hint is true.
+  spec.parallelism.recompute = Recompute::kNever;
+  spec.batch = {.micro_batch_size = 16, .micro_batches = 8};
+  devices = Devices(2, 450 << 20);
+  const std::string message(MakePlan(spec, devices).status().message());
+  ASSERT_NE(message.find("parallelism.recompute always"), std::string::npos)
+      << message;
+  spec.parallelism.recompute = Recompute::kAlways;
+  EXPECT_TRUE(MakePlan(spec, devices).ok());
+}
+
+TEST(PlannerTest, RefusalsNameTheJobsFieldsAndTheNearestLegalValues) {
+  JobSpec spec = SimJob(8, 4);
+  spec.parallelism.schedule = "interleaved-1f1b";
+  spec.parallelism.stages_per_rank = 3;
+  EXPECT_EQ(
+      std::string(MakePlan(spec, Devices(4, kGibibyte)).status().message()),
+      "parallelism.stages_per_rank: 3: schedule interleaved-1f1b on 4 ranks "
+      "cuts the model into 12 stages, and it can be cut into at most 8; "
+      "parallelism.stages_per_rank 2 or parallelism.pipeline 2 would do");
+  spec = SimJob(8, 3);
+  spec.parallelism.schedule = "dualpipe";
+  const std::string message(
+      MakePlan(spec, Devices(3, kGibibyte)).status().message());
+  EXPECT_EQ(message.find("parallelism.pipeline: 3: dualpipe: "), 0) << message;
+  spec.parallelism = {.pipeline = 2, .schedule = "seq1f1b"};
+  EXPECT_FALSE(MakePlan(spec, Devices(2, kGibibyte)).ok());
+}
+
 TEST(PlannerTest, RefusesWhatCannotBeDivided) {
   EXPECT_EQ(
       std::string(

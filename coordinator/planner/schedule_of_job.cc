@@ -1,8 +1,11 @@
 #include "coordinator/planner/schedule_of_job.h"
 
+#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
+#include "coordinator/schedule/add_recompute.h"
 #include "coordinator/schedule/generators.h"
 #include "coordinator/schedule/lower.h"
 #include "coordinator/schedule/verify.h"
@@ -26,6 +29,51 @@ ScheduleRequest RequestOf(const JobSpec& spec) {
           .update_every = static_cast<int>(parallelism.update_every)};
 }
 
+Schedule Recomputing(Schedule schedule, Recompute recompute,
+                     const std::vector<bool>& stages) {
+  switch (recompute) {
+    case Recompute::kNever:
+      return schedule;
+    case Recompute::kAlways:
+      return AddRecompute(std::move(schedule), RecomputeAlways());
+    case Recompute::kExceptLast: {
+      const RecomputePolicy policy = RecomputeAllButLast(schedule);
+      return AddRecompute(std::move(schedule), policy);
+    }
+    case Recompute::kByMemory:
+      if (stages.empty()) return schedule;
+      return AddRecompute(std::move(schedule), RecomputeStages(stages));
+  }
+  return schedule;
+}
+
+// Generators name the fields of a request, "zbv: ranks is 3, but ..."; people
+// have written a job.
+absl::Status InTheJobsWords(const absl::Status& status) {
+  static constexpr std::pair<std::string_view, std::string_view> kFields[] = {
+      {"ranks", "parallelism.pipeline"},
+      {"microbatches", "batch.micro_batches"},
+      {"pieces", "parallelism.sequence_pieces"}};
+  const std::string text(status.message());
+  const size_t colon = text.find(": ");
+  const size_t is = text.find(" is ");
+  const size_t comma = text.find(", ");
+  if (status.ok() || colon == std::string::npos || is == std::string::npos ||
+      comma == std::string::npos || is < colon || comma < is) {
+    return status;
+  }
+  const std::string field = text.substr(colon + 2, is - colon - 2);
+  if (field.find(' ') != std::string::npos) return status;
+  std::string named = "parallelism." + field;
+  for (const auto& [request, job] : kFields) {
+    if (field == request) named = job;
+  }
+  return absl::Status(
+      status.code(),
+      fmt::format("{}: {}: {}: {}", named, text.substr(is + 4, comma - is - 4),
+                  text.substr(0, colon), text.substr(comma + 2)));
+}
+
 bool IsTied(const ModelSpec& model) {
   const auto* gpt2 = std::get_if<Gpt2Config>(&model.architecture);
   return gpt2 != nullptr && gpt2->tied_embeddings;
@@ -33,12 +81,15 @@ bool IsTied(const ModelSpec& model) {
 
 }  // namespace
 
-absl::StatusOr<JobSchedule> ScheduleOfJob(
-    const JobSpec& spec, const std::optional<ScheduleCosts>& costs) {
+absl::StatusOr<JobSchedule> ScheduleOfJob(const JobSpec& spec,
+                                          const ScheduleOptions& options) {
   ScheduleRequest request = RequestOf(spec);
-  request.costs = costs;
-  ASSIGN_OR_RETURN(const Schedule compute,
-                   Generate(spec.parallelism.schedule, request));
+  request.costs = options.costs;
+  absl::StatusOr<Schedule> generated =
+      Generate(spec.parallelism.schedule, request);
+  if (!generated.ok()) return InTheJobsWords(generated.status());
+  const Schedule compute = Recomputing(
+      *std::move(generated), spec.parallelism.recompute, options.recomputed);
   if (compute.pieces > 1) {
     return absl::InvalidArgumentError(fmt::format(
         "parallelism.schedule: {}: executors compute a sequence as a whole; it "

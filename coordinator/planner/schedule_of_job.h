@@ -21,14 +21,22 @@ struct JobSchedule {
   int slices() const { return schedule.stages_per_copy(); }
 };
 
+struct ScheduleOptions {
+  // For generators that work by them.
+  std::optional<ScheduleCosts> costs;
+  // Stages that make their forward passes again, for Recompute::kByMemory;
+  // empty: none does.
+  std::vector<bool> recomputed;
+};
+
 // Generates, lowers and verifies the schedule that the job names, for all that
-// its parallelism says. `costs` are for generators that work by them.
+// its parallelism says.
 //
 // Errors:
-//   InvalidArgument: the schedule is not defined for this job: field, value,
-//     the nearest legal ones; or no executor can run it.
-absl::StatusOr<JobSchedule> ScheduleOfJob(
-    const JobSpec& spec, const std::optional<ScheduleCosts>& costs);
+//   InvalidArgument: the schedule is not defined for this job: the job's field,
+//     its value, the nearest legal ones; or no executor can run it.
+absl::StatusOr<JobSchedule> ScheduleOfJob(const JobSpec& spec,
+                                          const ScheduleOptions& options);
 
 }  // namespace penstock
 

@@ -30,6 +30,7 @@ class MemoryTest : public testing::Test {
   ~MemoryTest() override { std::filesystem::remove_all(root_); }
 
   Plan PlanOf(int64_t pipeline, const std::string& schedule, bool tied,
+              Recompute recompute = Recompute::kNever,
               bool optimistic = false) const {
     JobSpec spec;
     spec.name = "memory";
@@ -44,6 +45,7 @@ class MemoryTest : public testing::Test {
     spec.parallelism = {.pipeline = pipeline,
                         .data = 1,
                         .schedule = schedule,
+                        .recompute = recompute,
                         .optimistic_update = optimistic};
     spec.steps = 8;
     const std::vector<DeviceShape> devices(
@@ -81,11 +83,21 @@ class MemoryTest : public testing::Test {
 TEST_F(MemoryTest, TheArenaIsWhatTheForecastSays) {
   for (const bool tied : {false, true}) {
     for (const int pipeline : {1, 2, 4}) {
-      for (const char* schedule : {"gpipe", "1f1b"}) {
-        const Plan plan = PlanOf(pipeline, schedule, tied,
-                                 /*optimistic=*/pipeline > 1);
-        SCOPED_TRACE(testing::Message() << "tied " << tied);
-        ExpectTheForecastsArena(plan);
+      for (const char* schedule : {"gpipe", "1f1b", "zb-h1"}) {
+        SCOPED_TRACE(testing::Message() << "tied " << tied << " " << pipeline
+                                        << " ranks " << schedule);
+        ExpectTheForecastsArena(PlanOf(pipeline, schedule, tied,
+                                       Recompute::kNever,
+                                       /*optimistic=*/pipeline > 1));
+      }
+    }
+    for (const char* schedule :
+         {"zbv", "interleaved-1f1b", "dualpipe", "hanayo"}) {
+      for (const Recompute recompute :
+           {Recompute::kNever, Recompute::kAlways}) {
+        SCOPED_TRACE(testing::Message() << "tied " << tied << " " << schedule
+                                        << static_cast<int>(recompute));
+        ExpectTheForecastsArena(PlanOf(2, schedule, tied, recompute));
       }
     }
   }
