@@ -60,7 +60,7 @@ absl::StatusOr<PartitionedSchedule> FitByMemory(
     added.push_back(
         NeediestStages(spec, devices, made.schedule, options.recomputed));
     if (added.back().empty()) {
-      return RefuseForMemory(spec, devices, made.schedule);
+      return absl::FailedPreconditionError("it does not fit recomputed");
     }
     for (const int stage : added.back()) options.recomputed[stage] = true;
   }
@@ -85,11 +85,7 @@ absl::StatusOr<PartitionedSchedule> FitSchedule(
   }
   PartitionedSchedule made;
   ASSIGN_OR_RETURN(made.schedule, ScheduleOfJob(spec, options));
-  auto cuts = PartitionToFit(spec, devices, made.schedule);
-  if (absl::IsFailedPrecondition(cuts.status())) {
-    return RefuseForMemory(spec, devices, made.schedule);
-  }
-  ASSIGN_OR_RETURN(made.cuts, std::move(cuts));
+  ASSIGN_OR_RETURN(made.cuts, PartitionToFit(spec, devices, made.schedule));
   return made;
 }
 

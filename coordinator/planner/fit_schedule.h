@@ -24,7 +24,7 @@ struct PartitionedSchedule {
 // Requires no more slices than units.
 //
 // Errors: those of ScheduleOfJob;
-//   FailedPrecondition: it does not fit; see RefuseForMemory.
+//   FailedPrecondition: it does not fit; RefuseForMemory says more.
 absl::StatusOr<PartitionedSchedule> FitSchedule(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
     const ScheduleOptions& options);

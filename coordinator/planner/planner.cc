@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "coordinator/planner/choose_schedule.h"
 #include "coordinator/planner/fit.h"
 #include "coordinator/planner/fit_schedule.h"
 #include "coordinator/planner/memory_forecast.h"
@@ -10,6 +11,7 @@
 #include "fmt/format.h"
 #include "proto/base/check.h"
 #include "proto/base/status_macros.h"
+#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -221,6 +223,38 @@ void CheckInvariants(const Plan& plan,
   }
 }
 
+absl::StatusOr<Plan> PlanNamedSchedule(const JobSpec& spec,
+                                       const std::vector<DeviceShape>& devices,
+                                       const LinkShape& link) {
+  ASSIGN_OR_RETURN(PartitionedSchedule made, MakeSchedule(spec, devices, link));
+  Schedule& schedule = made.schedule.schedule;
+  Plan plan{.spec = spec,
+            .stages = MakeStages(spec, devices, schedule, made.cuts),
+            .copies = schedule.copies,
+            .pieces = schedule.pieces,
+            .schedule = spec.parallelism.schedule};
+  const ModelMemory model = MemoryOfModel(spec, schedule.copies);
+  for (int rank = 0; rank < schedule.ranks(); ++rank) {
+    plan.ranks.push_back(
+        {.program = std::move(schedule.programs[rank]),
+         .buffers = made.schedule.buffers[rank],
+         .memory = ForecastRank(model, made.schedule, rank, made.cuts)});
+  }
+  CheckInvariants(plan, devices);
+  ASSIGN_OR_RETURN(const Simulation simulation, SimulatePlan(plan, link));
+  // Where updates do not wait, the ranks' steps begin and end as skewed as they
+  // are long: a step takes the longest span and that rank's update.
+  const bool skewed = spec.parallelism.optimistic_update;
+  plan.step_time =
+      absl::Seconds(skewed ? simulation.span_max + OptimizerTimeMax(plan)
+                           : simulation.makespan);
+  plan.bubble_fraction =
+      std::clamp(skewed ? simulation.bubble_fraction_span
+                        : simulation.bubble_fraction_makespan,
+                 0.0, 1.0);
+  return plan;
+}
+
 }  // namespace
 
 absl::StatusOr<Simulation> SimulatePlan(const Plan& plan,
@@ -246,33 +280,20 @@ absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
   std::vector<DeviceShape> least =
       LeastDevices(devices, spec.parallelism.pipeline);
   EvenOutSpeeds(least);
-  ASSIGN_OR_RETURN(PartitionedSchedule made, MakeSchedule(spec, least, link));
-  Schedule& schedule = made.schedule.schedule;
-  Plan plan{.spec = spec,
-            .stages = MakeStages(spec, least, schedule, made.cuts),
-            .copies = schedule.copies,
-            .pieces = schedule.pieces,
-            .schedule = spec.parallelism.schedule};
-  const ModelMemory model = MemoryOfModel(spec, schedule.copies);
-  for (int rank = 0; rank < schedule.ranks(); ++rank) {
-    plan.ranks.push_back(
-        {.program = std::move(schedule.programs[rank]),
-         .buffers = made.schedule.buffers[rank],
-         .memory = ForecastRank(model, made.schedule, rank, made.cuts)});
+  absl::StatusOr<Plan> plan =
+      spec.parallelism.schedule == kAutoSchedule
+          ? ChooseSchedule(spec,
+                           [&](const JobSpec& named) {
+                             return PlanNamedSchedule(named, least, link);
+                           })
+          : PlanNamedSchedule(spec, least, link);
+  if (!absl::IsFailedPrecondition(plan.status())) return plan;
+  JobSpec named = spec;
+  if (spec.parallelism.schedule == kAutoSchedule) {
+    named.parallelism.schedule = "1f1b";
   }
-  CheckInvariants(plan, least);
-  ASSIGN_OR_RETURN(const Simulation simulation, SimulatePlan(plan, link));
-  // Where updates do not wait, the ranks' steps begin and end as skewed as they
-  // are long: a step takes the longest span and that rank's update.
-  const bool skewed = spec.parallelism.optimistic_update;
-  plan.step_time =
-      absl::Seconds(skewed ? simulation.span_max + OptimizerTimeMax(plan)
-                           : simulation.makespan);
-  plan.bubble_fraction =
-      std::clamp(skewed ? simulation.bubble_fraction_span
-                        : simulation.bubble_fraction_makespan,
-                 0.0, 1.0);
-  return plan;
+  ASSIGN_OR_RETURN(const JobSchedule schedule, ScheduleOfJob(named, {}));
+  return RefuseForMemory(named, least, schedule);
 }
 
 }  // namespace penstock

@@ -17,16 +17,19 @@ namespace penstock {
 // least memory and the lowest speed among its devices.
 //
 // Generates the schedule, lowers and verifies it, partitions the model's units
-// under each rank's memory, forecasts and simulates. Pure. `start` and
+// under each rank's memory, forecasts and simulates; for `auto` under all
+// schedules, of which it takes the fastest. Pure. `start` and
 // `checkpoint_directory` are left to the caller.
 //
 // Requires a valid `spec` whose architecture is known.
 //
 // Errors:
-//   InvalidArgument: more ranks than the model has units, `devices` are not as
-//     many as the job needs, or one of them has no speed.
+//   InvalidArgument: more stages than the model has units, or the schedule is
+//     not defined for the job: field, value, the nearest legal ones; `devices`
+//     are not as many as the job needs, or one of them has no speed.
 //   FailedPrecondition: it does not fit the memory: which rank needs what, and
-//     the largest micro-batch or a wider pipeline that would fit.
+//     the largest micro-batch, recomputation or a wider pipeline that would
+//     fit.
 absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
                               const std::vector<DeviceShape>& devices,
                               const LinkShape& link = {});

@@ -245,6 +245,43 @@ TEST(PlannerTest, RecomputesOnlyWhereMemoryAsksForIt) {
   EXPECT_TRUE(MakePlan(spec, devices).ok());
 }
 
+TEST(PlannerTest, AutoTakesTheFastestThatFits) {
+  JobSpec spec = SimJob(16, 4);
+  spec.batch.micro_batches = 16;
+  spec.parallelism.schedule = "auto";
+  const auto plan = MakePlan(spec, Devices(4, kGibibyte));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_NE(plan->schedule, "auto");
+  EXPECT_EQ(plan->spec.parallelism.schedule, "auto");
+  EXPECT_EQ(plan->schedule_reason.find("the fastest of "), 0)
+      << plan->schedule_reason;
+  for (const char* schedule : {"1f1b", "zb-h1", "zbv", "interleaved-1f1b"}) {
+    JobSpec named = spec;
+    named.parallelism.schedule = schedule;
+    const auto other = MakePlan(named, Devices(4, kGibibyte));
+    ASSERT_TRUE(other.ok()) << other.status();
+    EXPECT_LE(plan->step_time, 1.001 * other->step_time) << schedule;
+  }
+}
+
+TEST(PlannerTest, AutoTakesASlowerScheduleThatNeedsLessMemory) {
+  JobSpec spec = Gpt2Job(4);
+  spec.parallelism.schedule = "auto";
+  const auto fast = MakePlan(spec, Devices(4, kGibibyte));
+  ASSERT_TRUE(fast.ok()) << fast.status();
+  int64_t needs = 0;
+  for (const RankPlan& rank : fast->ranks) {
+    needs = std::max(needs, rank.memory.total());
+  }
+  const auto small = MakePlan(spec, Devices(4, needs - 1));
+  ASSERT_TRUE(small.ok()) << small.status();
+  EXPECT_GE(small->step_time, fast->step_time);
+  EXPECT_NE(small->schedule_reason.find("need more memory"), std::string::npos)
+      << small->schedule_reason;
+  const absl::Status none = MakePlan(spec, Devices(4, 1 << 20)).status();
+  EXPECT_EQ(none.code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST(PlannerTest, RefusalsNameTheJobsFieldsAndTheNearestLegalValues) {
   JobSpec spec = SimJob(8, 4);
   spec.parallelism.schedule = "interleaved-1f1b";

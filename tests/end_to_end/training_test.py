@@ -40,6 +40,34 @@ class TrainingTest(unittest.TestCase):
                                  [m[key] for m in expected])
             self.assertEqual(self.hash_of(job), hash_1)
 
+    def test_ranks_of_several_stages_give_the_bits_of_one_process(self):
+        expected, job = self.train("one-stage", spec(pipeline=1))
+        hash_1 = self.hash_of(job)
+        for parallelism in (
+                {"pipeline": 2, "schedule": "zbv"},
+                {"pipeline": 2, "schedule": "interleaved-1f1b"},
+                {"pipeline": 2, "schedule": "dualpipev"},
+                {"pipeline": 4, "schedule": "zb-h1", "recompute": "always"},
+                {"pipeline": 2, "schedule": "zbv", "recompute": "by_memory"}):
+            name = "-".join(["bits", parallelism["schedule"],
+                             parallelism.get("recompute", "")]).strip("-")
+            with self.subTest(parallelism=parallelism):
+                metrics, job = self.train(name, spec(parallelism=parallelism))
+                for key in ("loss", "grad_norm"):
+                    self.assertEqual([m[key] for m in metrics],
+                                     [m[key] for m in expected])
+                self.assertEqual(self.hash_of(job), hash_1)
+
+    def test_both_directions_give_the_bits_of_two_replicas(self):
+        _, replicas = self.train("halves", spec(
+            parallelism={"pipeline": 1, "data": 2},
+            batch={"micro_batch_size": 2, "micro_batches": 2}))
+        for schedule in ("dualpipe", "chimera"):
+            with self.subTest(schedule=schedule):
+                _, job = self.train(f"both-{schedule}", spec(
+                    parallelism={"pipeline": 2, "schedule": schedule}))
+                self.assertEqual(self.hash_of(job), self.hash_of(replicas))
+
     def test_metrics_tell_of_every_step(self):
         metrics, _ = self.train("metrics", spec())
         self.assertEqual([m["step"] for m in metrics], list(range(1, 9)))
