@@ -44,6 +44,28 @@ void WakeAfter(const Schedule& schedule, const Topology& topology,
   }
 }
 
+// Whether an action of kind `done` can be what a rank waits for that stopped at
+// `blocked`.
+inline bool CanUnblock(ActionKind done, const Action& blocked) {
+  const ActionKind kind = blocked.kind;
+  switch (done) {
+    case ActionKind::kForward:
+    case ActionKind::kSendForward:
+      return kind == ActionKind::kForward || IsReceive(kind);
+    case ActionKind::kBackward:
+    case ActionKind::kBackwardInput:
+    case ActionKind::kSendBackward:
+      return blocked.overlaps_next || kind == ActionKind::kBackward ||
+             kind == ActionKind::kBackwardInput || IsReceive(kind);
+    case ActionKind::kReceiveForward:
+      return kind == ActionKind::kSendForward;
+    case ActionKind::kReceiveBackward:
+      return kind == ActionKind::kSendBackward;
+    default:
+      return true;
+  }
+}
+
 // Executes all programs against each other as far as they go, each in order.
 // `execute(rank, next)` executes the next action of `rank`, or the next two
 // when `next->overlaps_next`, and returns how many it has executed: 0 when
@@ -55,15 +77,18 @@ std::vector<size_t> Walk(const Schedule& schedule, const Topology& topology,
                          Execute execute) {
   std::vector<size_t> position(schedule.programs.size());
   std::vector<char> queued(schedule.programs.size(), true);
+  std::vector<Action> blocked(schedule.programs.size());  // Where it stopped.
   std::vector<int> queue;
   for (int rank = schedule.ranks() - 1; rank >= 0; --rank) {
     queue.push_back(rank);
   }
-  const auto wake = [&](int rank) {
-    if (queued[rank]) return;
-    queued[rank] = true;
-    queue.push_back(rank);
+  // Thousands of programs are read in turns, a few actions each: without a hint
+  // most of the time goes by waiting for memory.
+  const auto prefetch = [&](int rank, size_t index) {
+    const std::vector<Action>& program = schedule.programs[rank];
+    if (index < program.size()) __builtin_prefetch(&program[index]);
   };
+  constexpr size_t kLine = 64 / sizeof(Action);
   while (!queue.empty()) {
     const int rank = queue.back();
     queue.pop_back();
@@ -73,11 +98,19 @@ std::vector<size_t> Walk(const Schedule& schedule, const Topology& topology,
       const size_t executed = execute(rank, &program[next]);
       if (executed == 0) break;
       for (size_t i = 0; i < executed; ++i, ++next) {
-        WakeAfter(schedule, topology, program[next], wake);
+        WakeAfter(schedule, topology, program[next], [&](int other) {
+          if (queued[other] || !CanUnblock(program[next].kind, blocked[other]))
+            return;
+          queued[other] = true;
+          queue.push_back(other);
+          prefetch(other, position[other]);
+        });
       }
     }
     position[rank] = next;
+    if (next < program.size()) blocked[rank] = program[next];
     queued[rank] = false;
+    prefetch(rank, next + kLine);
   }
   return position;
 }
