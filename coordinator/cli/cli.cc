@@ -15,6 +15,7 @@
 #include "coordinator/cli/schedule_command.h"
 #include "coordinator/cli/stream_commands.h"
 #include "coordinator/cli/trace_command.h"
+#include "coordinator/cli/tune_command.h"
 #include "coordinator/cli/watch_command.h"
 #include "coordinator/cli/worker_commands.h"
 #include "proto/version.h"
@@ -39,6 +40,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddWatchCommand(job, context);
   AddStreamCommands(job, context);
   AddTraceCommand(job, context);
+  AddTuneCommand(job, context);
   AddScheduleCommands(app, context);
   AddWorkerCommands(app, context);
   AddCheckpointCommands(app, context);

@@ -55,7 +55,12 @@ grpc::Status FakeJobs::Submit(grpc::ServerContext*,
   {
     MutexLock lock(mutex_);
     submitted_ = request->spec();
+    if (taken > 0) {
+      --taken;
+      return {grpc::StatusCode::ALREADY_EXISTS, "another job has this name"};
+    }
   }
+  on_submit();
   return Change(request->request_id(), request->spec().name(), job);
 }
 

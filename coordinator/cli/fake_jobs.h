@@ -24,7 +24,9 @@ class FakeJobs final : public v1::Jobs::Service {
   v1::GetTraceResponse trace;
   grpc::Status refusal;  // Of all calls that change something.
   int unavailable = 0;   // So many of those calls fail first.
-  int breaks = 0;        // So many Watch streams end after one message, so:
+  int taken = 0;         // So many names that are submitted exist already.
+  std::function<void()> on_submit = [] {};
+  int breaks = 0;  // So many Watch streams end after one message, so:
   grpc::Status break_status = {grpc::StatusCode::UNAVAILABLE, "stopping"};
   // Called instead of ending a Watch stream whose job is not final.
   std::function<void()> on_watch_idle = [] {};

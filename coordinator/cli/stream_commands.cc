@@ -9,6 +9,7 @@
 #include "coordinator/cli/follow.h"
 #include "coordinator/cli/job_text.h"
 #include "coordinator/cli/output_format.h"
+#include "coordinator/cli/timeout.h"
 #include "fmt/format.h"
 #include "proto/base/status_macros.h"
 #include "proto/v1/jobs.grpc.pb.h"
@@ -126,21 +127,6 @@ absl::StatusOr<int> RunLogs(const Options& options, Context& context) {
             });
       }));
   return kExitOk;
-}
-
-// "90", "90s" and "1h30m".
-absl::StatusOr<absl::Duration> ParseTimeout(const std::string& text) {
-  absl::Duration timeout;
-  if (!absl::ParseDuration(text, &timeout) &&
-      !absl::ParseDuration(text + "s", &timeout)) {
-    return absl::InvalidArgumentError(fmt::format(
-        "--timeout: \"{}\" is not a duration like 90s or 1h30m", text));
-  }
-  if (timeout < absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(
-        fmt::format("--timeout: {} is negative", text));
-  }
-  return timeout;
 }
 
 absl::StatusOr<int> RunWait(const Options& options, Context& context) {
