@@ -23,7 +23,7 @@ constexpr double kLegendColumn = 200;
 // Around the plot, inside its panel.
 constexpr double kLeft = 66;
 constexpr double kRight = 18;
-constexpr double kTop = 34;
+constexpr double kTop = 46;
 constexpr double kBottom = 46;
 constexpr int kTicksMax = 6;
 
@@ -86,7 +86,7 @@ class Panel {
 
   void Draw() {
     drawing_.Text(x_ + kLeft, y_ + 18, Anchor::kStart, "title", chart_.title);
-    drawing_.Text(x_ + kLeft, y_ + kTop - 4, Anchor::kEnd, "label",
+    drawing_.Text(x_ + kLeft, y_ + kTop - 12, Anchor::kStart, "label",
                   chart_.y_label);
     drawing_.Text(x_ + kPanelWidth - kRight, y_ + kPanelHeight - 8,
                   Anchor::kEnd, "label", chart_.x_label);

@@ -29,13 +29,13 @@ TEST(ChartSvgTest, DrawsPointsToScale) {
                    .lines = {{.name = "a", .points = {{1, 0}, {8, 100}}}}}},
                  1);
   EXPECT_THAT(drawing, HasSubstr(">h &amp; i</text>"));
-  // The plot reaches from 66 to 382 and from y 280 up to 70; the values of x
+  // The plot reaches from 66 to 382 and from y 280 up to 82; the values of x
   // are at a quarter and three quarters of it.
   EXPECT_THAT(drawing, HasSubstr("<circle class=\"p0\" cx=\"145\" cy=\"280\""));
-  EXPECT_THAT(drawing, HasSubstr("<circle class=\"p0\" cx=\"303\" cy=\"70\" "
+  EXPECT_THAT(drawing, HasSubstr("<circle class=\"p0\" cx=\"303\" cy=\"82\" "
                                  "r=\"3\"><title>a: 8, 100</title></circle>"));
   EXPECT_THAT(drawing, HasSubstr("<line class=\"s0\" x1=\"145\" y1=\"280\" "
-                                 "x2=\"303\" y2=\"70\"/>"));
+                                 "x2=\"303\" y2=\"82\"/>"));
 }
 
 TEST(ChartSvgTest, LinesOfOneNameHaveOneColorInAllCharts) {

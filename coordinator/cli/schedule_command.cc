@@ -8,8 +8,10 @@
 #include "coordinator/cli/schedule_show_command.h"
 #include "coordinator/cli/schedule_simulate_command.h"
 #include "coordinator/cli/schedule_verify_command.h"
+#include "coordinator/cli/table.h"
+#include "coordinator/schedule/schedule_catalog.h"
+#include "fmt/format.h"
 #include "nlohmann/json.hpp"
-#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -19,13 +21,40 @@ struct ListOptions {
   bool names = false;
 };
 
+std::string StagesText(const ScheduleInfo& schedule) {
+  return schedule.stages_per_rank == 0
+             ? "any"
+             : fmt::format("{}", schedule.stages_per_rank);
+}
+
+nlohmann::ordered_json ListJson() {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const ScheduleInfo& schedule : ScheduleCatalog()) {
+    list.push_back({{"name", schedule.name},
+                    {"description", schedule.description},
+                    {"placement", schedule.placement},
+                    {"stages_per_rank", schedule.stages_per_rank},
+                    {"shapes", schedule.shapes},
+                    {"synchronous", schedule.synchronous},
+                    {"splits_backward", schedule.splits_backward},
+                    {"own_summation_order", schedule.own_summation_order}});
+  }
+  return list;
+}
+
 absl::StatusOr<int> RunList(const ListOptions& options, Context& context) {
   if (options.form == "json") {
-    context.console.out << nlohmann::json(ScheduleNames()).dump(2) << "\n";
+    context.console.out << ListJson().dump(2) << "\n";
     return kExitOk;
   }
-  for (const std::string& name : ScheduleNames()) {
-    context.console.out << name << "\n";
+  Table table({"NAME", "PLACEMENT", "STAGES PER RANK>", "DESCRIPTION"});
+  for (const ScheduleInfo& schedule : ScheduleCatalog()) {
+    if (options.names) context.console.out << schedule.name << "\n";
+    table.AddRow({std::string(schedule.name), std::string(schedule.placement),
+                  StagesText(schedule), std::string(schedule.description)});
+  }
+  if (!options.names) {
+    context.console.out << table.ToString(context.console.width);
   }
   return kExitOk;
 }

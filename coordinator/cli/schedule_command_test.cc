@@ -12,7 +12,6 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "proto/base/file.h"
-#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -46,7 +45,10 @@ const Words kSmall = {"--schedule", "1f1b",           "--ranks",
 TEST(ScheduleCommandTest, ListsEverySchedule) {
   const CliResult result = OfSchedule({"list", "-o", "json"});
   EXPECT_EQ(result.exit_code, kExitOk);
-  EXPECT_EQ(ordered_json::parse(result.out).size(), kScheduleNames.size());
+  const ordered_json list = ordered_json::parse(result.out);
+  EXPECT_EQ(list[0]["name"], "naive");
+  EXPECT_NE(list[0]["description"], "");
+  EXPECT_THAT(OfSchedule({"list"}).out, HasSubstr("dualpipev"));
   EXPECT_THAT(OfSchedule({"list", "--names"}).out,
               StartsWith("naive\ngpipe\n"));
 }
@@ -149,6 +151,46 @@ TEST(ScheduleCommandTest, SimulationHasTheFieldsThatProgramsRead) {
   EXPECT_EQ(json["makespan_us"], 33.0);
   EXPECT_EQ(json["peak_activations"], ordered_json({4, 3, 2, 1}));
   EXPECT_NEAR(json["bubble_fraction_makespan"].get<double>(), 3.0 / 11, 1e-12);
+}
+
+TEST(ScheduleCommandTest, EveryIdleMomentHasACause) {
+  const ordered_json json = Simulate({"--transfer-us", "1"});
+  const ordered_json& bubble = json["bubble_us"];
+  ASSERT_EQ(bubble["ranks"].size(), 4u);
+  double sum = 0;
+  for (const auto& cause : bubble["total"].items()) {
+    sum += cause.value().get<double>();
+  }
+  EXPECT_NEAR(sum, 4 * json["makespan_us"].get<double>() - 4 * 24, 1e-9);
+  EXPECT_GT(bubble["total"]["latency"], 0.0);
+  EXPECT_EQ(bubble["ranks"][3]["fill"], 6.0);  // Three stages, three links.
+}
+
+TEST(ScheduleCommandTest, RecomputationCostsAForwardAndSavesMemory) {
+  const ordered_json json = Simulate({"--recompute", "always"});
+  EXPECT_GT(json["makespan_us"], 33.0);
+  EXPECT_EQ(json["peak_activations"][0], 1);
+  EXPECT_GT(json["makespan_us"],
+            Simulate({"--recompute", "except_last"})["makespan_us"]);
+}
+
+TEST(ScheduleCommandTest, VerifyProvesTheMemory) {
+  const std::string csv = OfSchedule({"show", "--schedule", "gpipe", "--ranks",
+                                      "2", "--microbatches", "4", "-o", "csv"})
+                              .out;
+  const Words enough = {
+      "--placement",        "loop",    "--memory-bytes",   "1000",
+      "--activation-bytes", "100,200", "--boundary-bytes", "1",
+      "--fixed-bytes",      "100"};
+  EXPECT_EQ(Verify(csv, enough).exit_code, kExitOk) << Verify(csv, enough).err;
+  Words tight = enough;
+  tight[3] = "1000,850";
+  const CliResult refused = Verify(csv, tight);
+  EXPECT_EQ(refused.exit_code, kExitRefused);
+  EXPECT_THAT(refused.err, HasSubstr("rank 1"));
+  EXPECT_THAT(refused.err, HasSubstr("1F3"));
+  tight[3] = "1,2,3";
+  EXPECT_THAT(Verify(csv, tight).err, HasSubstr("--memory-bytes has 3 values"));
 }
 
 TEST(ScheduleCommandTest, CostsAreOneValueOrOnePerStageOrLink) {

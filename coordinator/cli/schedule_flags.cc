@@ -2,10 +2,8 @@
 
 #include <cmath>
 
-#include "coordinator/schedule/generators.h"
 #include "fmt/format.h"
 #include "proto/base/status_macros.h"
-#include "proto/schedule_names.h"
 
 namespace penstock {
 namespace {
@@ -101,26 +99,33 @@ void AddCostFlags(CLI::App& command, CostFlags& flags) {
   }
 }
 
-absl::StatusOr<ScheduleCosts> CostsOf(const CostFlags& flags,
-                                      const Schedule& schedule) {
+absl::StatusOr<ScheduleCosts> SliceCosts(const CostFlags& flags, int slices) {
   if (flags.bandwidth_gbps.empty() != flags.boundary_bytes.empty()) {
     return absl::InvalidArgumentError(
         "--bandwidth-gbps and --boundary-bytes only say something together");
   }
-  const int slices = schedule.stages_per_copy();
   ScheduleCosts costs;
-  for (int stage = 0; stage < schedule.stages(); ++stage) {
-    const int slice = schedule.SliceOf(stage);
+  for (int slice = 0; slice < slices; ++slice) {
     ASSIGN_OR_RETURN(costs.stages.emplace_back(),
                      TimesOf(flags, slice, slices));
-    if (stage + 1 == schedule.stages()) break;
-    // Nothing travels from a copy's last stage to the next copy's first.
-    if (schedule.IsLast(stage)) {
-      costs.hops.emplace_back();
-      continue;
-    }
+    if (slice + 1 == slices) break;
     ASSIGN_OR_RETURN(costs.hops.emplace_back(),
                      HopOf(flags, slice, slices - 1));
+  }
+  return costs;
+}
+
+absl::StatusOr<ScheduleCosts> CostsOf(const CostFlags& flags,
+                                      const Schedule& schedule) {
+  ASSIGN_OR_RETURN(const ScheduleCosts slices,
+                   SliceCosts(flags, schedule.stages_per_copy()));
+  ScheduleCosts costs = slices;
+  for (int copy = 1; copy < schedule.copies; ++copy) {
+    // Nothing travels from a copy's last stage to the next copy's first.
+    costs.hops.emplace_back();
+    costs.stages.insert(costs.stages.end(), slices.stages.begin(),
+                        slices.stages.end());
+    costs.hops.insert(costs.hops.end(), slices.hops.begin(), slices.hops.end());
   }
   return costs;
 }
@@ -148,28 +153,20 @@ void AddScheduleFlags(CLI::App& command, ScheduleFlags& flags) {
       "1f1b-slack: times 1F1B's warm-up; by the costs");
   add("--pieces", request.pieces, "seq1f1b: pieces of each sequence; 2");
   add("--activations-max", request.activations_max,
-      "zb-auto: activations a rank may hold; as 1F1B");
+      "zb-auto: stage activations a rank may hold; as 1F1B");
   add("--update-every", request.update_every,
       "pipedream-2bw: micro-batches per update; as many as ranks");
   command
       .add_flag("--vertical-sync", request.vertical_sync,
                 "pipedream: one weight version per micro-batch on all stages")
       ->group("Schedule");
-}
-
-absl::StatusOr<Schedule> GenerateByFlags(const ScheduleFlags& flags,
-                                         const CostFlags& costs) {
-  if (flags.name.empty()) {
-    return absl::InvalidArgumentError(
-        fmt::format("--schedule is missing; there are {}",
-                    fmt::join(ScheduleNames(), ", ")));
-  }
-  ScheduleRequest request = flags.request;
-  if (costs.empty()) return Generate(flags.name, request);
-  // How many stages there are, only the schedule itself says.
-  ASSIGN_OR_RETURN(const Schedule shape, Generate(flags.name, request));
-  ASSIGN_OR_RETURN(request.costs, CostsOf(costs, shape));
-  return Generate(flags.name, request);
+  command
+      .add_option(
+          "--recompute", flags.recompute,
+          "Forward again before backward instead of keeping activations")
+      ->check(CLI::IsMember({"never", "always", "except_last"}))
+      ->option_text("never|always|except_last")
+      ->group("Schedule");
 }
 
 }  // namespace penstock

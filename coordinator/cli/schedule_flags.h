@@ -30,12 +30,15 @@ struct CostFlags {
 // Adds --forward-us and so on.
 void AddCostFlags(CLI::App& command, CostFlags& flags);
 
-// The costs of `schedule`, in microseconds. Unit costs, i.e. F = I = W = 1 and
-// free hops, where a list is empty.
+// The costs of a model in so many slices, in microseconds. Unit costs, i.e. F =
+// I = W = 1 and free hops, where a list is empty.
 //
 // Errors:
 //   InvalidArgument: a list has as many values as neither fits, one is negative
 //     or not finite, or one of bandwidth and bytes is missing; by its flag.
+absl::StatusOr<ScheduleCosts> SliceCosts(const CostFlags& flags, int slices);
+
+// The same of a schedule's stages: those of all copies of the model.
 absl::StatusOr<ScheduleCosts> CostsOf(const CostFlags& flags,
                                       const Schedule& schedule);
 
@@ -43,16 +46,11 @@ absl::StatusOr<ScheduleCosts> CostsOf(const CostFlags& flags,
 struct ScheduleFlags {
   std::string name;
   ScheduleRequest request;
+  std::string recompute = "never";
 };
 
 // Adds --schedule, --ranks, --microbatches and what single schedules know.
 void AddScheduleFlags(CLI::App& command, ScheduleFlags& flags);
-
-// Compute-only; made by the costs where its rule uses them.
-//
-// Errors: those of Generate and CostsOf.
-absl::StatusOr<Schedule> GenerateByFlags(const ScheduleFlags& flags,
-                                         const CostFlags& costs);
 
 }  // namespace penstock
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/schedule_choice.h"
 #include "coordinator/cli/schedule_flags.h"
 #include "coordinator/cli/schedule_svg.h"
 #include "coordinator/cli/simulation_text.h"
@@ -65,8 +66,9 @@ std::string ScheduleJson(const Schedule& schedule, const std::string& name) {
 }
 
 absl::StatusOr<int> Run(const Options& options, Context& context) {
-  ASSIGN_OR_RETURN(Schedule schedule,
-                   GenerateByFlags(options.schedule, options.costs));
+  ASSIGN_OR_RETURN(const ChosenSchedule chosen,
+                   ChooseSchedule(options.schedule, options.costs));
+  Schedule schedule = chosen.schedule;
   if (options.lowered) {
     ASSIGN_OR_RETURN(schedule, Lower(schedule, {}));
   }
@@ -81,7 +83,8 @@ absl::StatusOr<int> Run(const Options& options, Context& context) {
   }
   ASSIGN_OR_RETURN(const ScheduleCosts costs, CostsOf(options.costs, schedule));
   ASSIGN_OR_RETURN(const Simulation simulation,
-                   Simulate(schedule, costs, {.record_actions = true}));
+                   Simulate(schedule, chosen.costs,
+                            {.record_actions = true, .explain_bubbles = true}));
   const std::string unit = options.costs.empty() ? "units" : "µs";
   if (options.form == "svg") {
     ASSIGN_OR_RETURN(

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/schedule_choice.h"
 #include "coordinator/cli/schedule_file.h"
 #include "coordinator/cli/schedule_flags.h"
 #include "coordinator/cli/schedule_svg.h"
 #include "coordinator/cli/simulation_text.h"
 #include "coordinator/schedule/simulate.h"
+#include "coordinator/schedule/verify.h"
 #include "fmt/format.h"
 #include "proto/base/status_macros.h"
 
@@ -24,37 +26,54 @@ struct Options {
   std::string form = "text";
 };
 
-absl::StatusOr<Schedule> ScheduleOf(const Options& options) {
+absl::StatusOr<Schedule> ReadSchedule(const Options& options) {
+  ScheduleFileFlags flags = options.file;
+  flags.microbatches = options.schedule.request.microbatches;
+  ASSIGN_OR_RETURN(ScheduleFile file, ReadScheduleFile(flags));
+  // Only what runs can be timed.
+  const absl::Status proof = file.lowered
+                                 ? VerifyLowered(file.schedule).status()
+                                 : VerifyCompute(file.schedule);
+  if (!proof.ok()) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: refused: {}", flags.path, std::string(proof.message())));
+  }
+  return std::move(file.schedule);
+}
+
+absl::StatusOr<ChosenSchedule> ScheduleOf(const Options& options) {
   const bool by_file = !options.file.path.empty();
   if (by_file != options.schedule.name.empty()) {
     return absl::InvalidArgumentError(
         "give either --schedule NAME or --input FILE");
   }
-  if (!by_file) return GenerateByFlags(options.schedule, options.costs);
-  ScheduleFileFlags flags = options.file;
-  flags.microbatches = options.schedule.request.microbatches;
-  ASSIGN_OR_RETURN(ScheduleFile file, ReadScheduleFile(flags));
-  return std::move(file.schedule);
+  if (!by_file) return ChooseSchedule(options.schedule, options.costs);
+  ChosenSchedule chosen;
+  ASSIGN_OR_RETURN(chosen.schedule, ReadSchedule(options));
+  ASSIGN_OR_RETURN(chosen.costs, CostsOf(options.costs, chosen.schedule));
+  return chosen;
 }
 
 absl::StatusOr<int> Run(const Options& options, Context& context) {
-  ASSIGN_OR_RETURN(const Schedule schedule, ScheduleOf(options));
-  ASSIGN_OR_RETURN(const ScheduleCosts costs, CostsOf(options.costs, schedule));
+  ASSIGN_OR_RETURN(const ChosenSchedule chosen, ScheduleOf(options));
   const bool drawn = options.form == "svg";
-  ASSIGN_OR_RETURN(const Simulation simulation,
-                   Simulate(schedule, costs, {.record_actions = drawn}));
+  ASSIGN_OR_RETURN(
+      const Simulation simulation,
+      Simulate(chosen.schedule, chosen.costs,
+               {.record_actions = drawn, .explain_bubbles = !drawn}));
   const std::string unit = options.costs.empty() ? "units" : "µs";
   const std::string name =
       options.file.path.empty() ? options.schedule.name : options.file.path;
   std::ostream& out = context.console.out;
   if (options.form == "json") {
-    out << SimulationJson(simulation) << "\n";
+    out << SimulationJson(simulation).dump(2) << "\n";
   } else if (drawn) {
     ASSIGN_OR_RETURN(const std::string drawing,
-                     DrawSchedule(schedule, simulation, name, unit));
+                     DrawSchedule(chosen.schedule, simulation, name, unit));
     out << drawing;
   } else {
-    out << SimulationText(schedule, simulation, unit, context.console.width);
+    out << SimulationText(chosen.schedule, simulation, unit,
+                          context.console.width);
   }
   return kExitOk;
 }

@@ -186,7 +186,7 @@ class Timeline {
       drawing.Text(x, rows_end_ + 18, Anchor::kMiddle, "name",
                    fmt::format("{:.6g}", tick * step));
     }
-    drawing.Text(kLeft - 6, rows_end_ + 18, Anchor::kEnd, "name", unit_);
+    drawing.Text(kLeft - 12, rows_end_ + 18, Anchor::kEnd, "name", unit_);
   }
 
   void DrawProgram(int rank, SvgDrawing& drawing) {

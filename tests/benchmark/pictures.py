@@ -23,7 +23,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from cluster import Cluster, machine  # noqa: E402
 
 SCHEDULES = ["naive", "gpipe", "1f1b", "zb-h1", "zb-h2"]
-STAGE_US = 4000  # Of F, of I and of W.
+LAYERS = 8
+LAYER_US = 2000  # Of F, of I and of W.
 TEXT = "In the beginning God created the heaven and the earth. " * 20_000
 MIB = 2**20
 
@@ -61,9 +62,9 @@ class Runs:
 
     def sleeping(self, schedule, ranks, batches):
         return self.train({
-            "model": {"sim": {"layers": ranks, "forward_us": STAGE_US,
-                              "input_gradient_us": STAGE_US,
-                              "weight_gradient_us": STAGE_US}},
+            "model": {"sim": {"layers": LAYERS, "forward_us": LAYER_US,
+                              "input_gradient_us": LAYER_US,
+                              "weight_gradient_us": LAYER_US}},
             "batch": {"micro_batch_size": 1, "micro_batches": batches},
             "parallelism": {"pipeline": ranks, "schedule": schedule},
             "steps": 3 if self.quick else 6})
@@ -142,8 +143,8 @@ forecast of the same is in brackets, and dashed in the drawings.
 
 ## Utilisation and throughput
 
-Stages that sleep {stage_ms:g} ms each for F, I and W of a micro-batch, so that two
-cores can have {ranks_max} ranks. Utilisation is the busy share of all ranks' time in a step.
+A model of {layers} layers that sleep {layer_ms:g} ms each for F, I and W of a micro-batch, so
+that two cores can have {ranks_max} ranks. Utilisation is the busy share of all ranks' time in a step.
 Every step ends with a barrier, the global gradient norm, which costs zb-h2 what its
 longer warm-up won elsewhere: its gain is in the span of each rank, see
 `penstock schedule simulate`.
@@ -159,6 +160,9 @@ Utilisation in %, {batches} micro-batches, over ranks:
 Micro-batches per second, {ranks} ranks, over micro-batches:
 
 {rate_over_batches}
+Micro-batches per second, {batches} micro-batches, over ranks:
+
+{rate_over_ranks}
 ## A model that computes
 
 GPT-2 of 8 layers, 256 wide, sequence 256, micro-batches of 4, two ranks:
@@ -195,13 +199,14 @@ def page(arguments, parts):
     head = ["", *(f"rank {rank}" for rank in range(ranks))]
     return PAGE.format(
         machine=machine(), steps=2 if arguments.quick else 5,
-        stage_ms=STAGE_US / 1000, ranks=arguments.ranks[-2],
+        layers=LAYERS, layer_ms=LAYER_US / 1000, ranks=arguments.ranks[-2],
         ranks_max=arguments.ranks[-1], batches=arguments.batches[-2],
         over_batches=tabled(over_batches, "utilisation", ".1f",
                             "planned_utilisation"),
         over_ranks=tabled(over_ranks, "utilisation", ".1f",
                           "planned_utilisation"),
         rate_over_batches=tabled(over_batches, "rate", ".1f", "planned_rate"),
+        rate_over_ranks=tabled(over_ranks, "rate", ".1f", "planned_rate"),
         tokens=tabled(gpt2, "tokens", ".0f"),
         memory_ranks=ranks, memory_batches=arguments.batches[-2],
         activations=table(head, [
@@ -218,16 +223,16 @@ def measure(arguments):
     with Cluster(workers=arguments.ranks[-1], poll_seconds=0.5) as cluster:
         runs = Runs(cluster, arguments.quick)
         over_batches = {s: {m: runs.sleeping(s, ranks, m)
-                            for m in arguments.batches} for s in SCHEDULES}
+                            for m in arguments.batches} for s in arguments.schedule}
         over_ranks = {s: {p: runs.sleeping(s, p, batches)
-                          for p in arguments.ranks} for s in SCHEDULES}
+                          for p in arguments.ranks} for s in arguments.schedule}
     with Cluster(workers=4, poll_seconds=0.5) as cluster:
         runs = Runs(cluster, arguments.quick)
         (cluster.path / "text.txt").write_text(TEXT)
         cluster.run_local("data", "prepare", "text.txt", "-o", "text.bin")
         gpt2 = {s: {m: runs.computing(s, 2, m, 8)
-                    for m in arguments.batches[1:-1]} for s in SCHEDULES}
-        memory = {s: runs.computing(s, 4, batches, 8) for s in SCHEDULES}
+                    for m in arguments.batches[1:-1]} for s in arguments.schedule}
+        memory = {s: runs.computing(s, 4, batches, 8) for s in arguments.schedule}
     return {"batches": over_batches, "ranks": over_ranks, "gpt2": gpt2,
             "memory": memory}
 
@@ -236,14 +241,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true",
                         help="fewer and shorter runs, to try the script")
+    parser.add_argument("--schedule", action="append",
+                        help="instead of " + ", ".join(SCHEDULES))
     parser.add_argument("--output", default=str(ROOT / "docs"))
     arguments = parser.parse_args()
     arguments.ranks = [2, 4] if arguments.quick else [1, 2, 4, 8]
     arguments.batches = [1, 2, 4] if arguments.quick else [1, 2, 4, 8, 16, 32]
+    arguments.schedule = arguments.schedule or SCHEDULES
     output = Path(arguments.output)
     parts = measure(arguments)
     draw(output / "schedules_throughput.svg",
-         "Stages that sleep, on real workers (dashed: simulated)", [
+         "Layers that sleep, on real workers (dashed: simulated)", [
              chart("Utilisation over micro-batches", "micro-batches", "%",
                    lines(parts["batches"], "utilisation",
                          "planned_utilisation")),
