@@ -10,14 +10,15 @@ namespace penstock {
 
 // What JobSpec's parallelism.schedule may be, besides kAutoSchedule, in the
 // order in which people are shown them.
-inline constexpr std::array<std::string_view, 19> kScheduleNames = {
-    "naive",          "gpipe",      "gpipe-lifo",
-    "1f1b",           "1f1b-slack", "interleaved-1f1b",
-    "looped-bfs",     "zb-h1",      "zb-h2",
-    "interleaved-zb", "zbv",        "v-1f1b",
-    "chimera",        "hanayo",     "dualpipe",
-    "dualpipev",      "seq1f1b",    "pipedream",
-    "pipedream-2bw",
+inline constexpr std::array<std::string_view, 23> kScheduleNames = {
+    "naive",          "gpipe",         "gpipe-lifo",
+    "1f1b",           "1f1b-slack",    "interleaved-1f1b",
+    "looped-bfs",     "zb-h1",         "zb-h2",
+    "interleaved-zb", "zb-auto",       "zbv",
+    "zbv-auto",       "v-half",        "v-min",
+    "v-1f1b",         "chimera",       "hanayo",
+    "dualpipe",       "dualpipev",     "seq1f1b",
+    "pipedream",      "pipedream-2bw",
 };
 
 // Chosen by the planner.

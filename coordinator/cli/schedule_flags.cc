@@ -154,6 +154,12 @@ void AddScheduleFlags(CLI::App& command, ScheduleFlags& flags) {
   add("--pieces", request.pieces, "seq1f1b: pieces of each sequence; 2");
   add("--activations-max", request.activations_max,
       "zb-auto: stage activations a rank may hold; as 1F1B");
+  command
+      .add_option("--weight-input-share", request.weight_input_share,
+                  "zb-auto: share of an activation that W needs; 1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->option_text("X")
+      ->group("Schedule");
   add("--update-every", request.update_every,
       "pipedream-2bw: micro-batches per update; as many as ranks");
   command

@@ -23,6 +23,7 @@ std::vector<JobSpec> Candidates(const JobSpec& spec) {
   std::vector<JobSpec> candidates;
   for (const ScheduleInfo& schedule : ScheduleCatalog()) {
     if (!schedule.synchronous || (schedule.fields & kPieces) != 0) continue;
+    if (schedule.searched) continue;  // A plan may be made many times a second.
     JobSpec named = spec;
     named.parallelism.schedule = schedule.name;
     const bool open =

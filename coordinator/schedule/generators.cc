@@ -19,6 +19,8 @@
 #include "coordinator/schedule/seq1f1b.h"
 #include "coordinator/schedule/slack_1f1b.h"
 #include "coordinator/schedule/v_1f1b.h"
+#include "coordinator/schedule/v_half.h"
+#include "coordinator/schedule/zb_auto.h"
 #include "coordinator/schedule/zb_h1.h"
 #include "coordinator/schedule/zb_h2.h"
 #include "coordinator/schedule/zbv.h"
@@ -46,7 +48,11 @@ constexpr std::array<Generator, kScheduleNames.size()> kGenerators = {{
     {"zb-h1", ZbH1},
     {"zb-h2", ZbH2},
     {"interleaved-zb", InterleavedZb},
+    {"zb-auto", ZbAuto},
     {"zbv", Zbv},
+    {"zbv-auto", ZbvAuto},
+    {"v-half", VHalf},
+    {"v-min", VMin},
     {"v-1f1b", V1F1B},
     {"chimera", Chimera},
     {"hanayo", Hanayo},

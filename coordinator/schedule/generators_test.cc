@@ -232,6 +232,7 @@ TEST(GeneratorsTest, EverySmallScheduleIsRight) {
           if (info.fields & kGroupSize) request.group_size = option;
           if (info.fields & kSlack) request.slack = option;
           if (info.fields & kPieces) request.pieces = option;
+          if (info.fields & kActivationsMax) request.activations_max = option;
           if (info.fields & kUpdateEvery) request.update_every = option;
           if (info.fields & kVerticalSync) request.vertical_sync = option == 1;
           if (info.fields == 0 && option > 0) break;

@@ -21,8 +21,12 @@ struct ScheduleRequest {
   int slack = 0;
   // seq1f1b: pieces of each micro-batch's sequence; 0: two.
   int pieces = 0;
-  // zb-auto: activations a rank may hold; 0: as many as 1F1B's first rank.
+  // zb-auto, zbv-auto: activations a rank may hold; 0: as much memory as 1F1B's
+  // first rank needs.
   int activations_max = 0;
+  // zb-auto, zbv-auto: the share of an activation that W needs, i.e. that I
+  // does not free; from 0 to 1.
+  double weight_input_share = 1;
   // pipedream: every stage uses the version that the first one chose.
   bool vertical_sync = false;
   // pipedream-2bw: micro-batches per update; 0: as many as there are ranks.

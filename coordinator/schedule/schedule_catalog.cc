@@ -73,12 +73,42 @@ constexpr std::array<ScheduleInfo, kScheduleNames.size()> kCatalog = {{
      .shapes = "groups as interleaved-1f1b",
      .fields = kGroupSize,
      .splits_backward = true},
+    {.name = "zb-auto",
+     .description = "zero bubble by times and memory: ZB-1p, ZB-2p",
+     .placement = "line",
+     .shapes = "any",
+     .stages_per_rank = 1,
+     .fields = kActivationsMax,
+     .splits_backward = true,
+     .searched = true},
     {.name = "zbv",
      .description = "zero bubble on a V, with 1F1B's memory",
      .placement = "V",
      .shapes = "any",
      .stages_per_rank = 2,
      .splits_backward = true},
+    {.name = "zbv-auto",
+     .description = "zero bubble on a V by times and memory",
+     .placement = "V",
+     .shapes = "any",
+     .stages_per_rank = 2,
+     .fields = kActivationsMax,
+     .splits_backward = true,
+     .searched = true},
+    {.name = "v-half",
+     .description = "zero bubble on a V, with half of 1F1B's memory",
+     .placement = "V",
+     .shapes = "any",
+     .stages_per_rank = 2,
+     .splits_backward = true,
+     .searched = true},
+    {.name = "v-min",
+     .description = "zero bubble on a V, with a third of 1F1B's memory",
+     .placement = "V",
+     .shapes = "any",
+     .stages_per_rank = 2,
+     .splits_backward = true,
+     .searched = true},
     {.name = "v-1f1b",
      .description = "1F1B on a V, with two thirds of 1F1B's memory",
      .placement = "V",
@@ -219,6 +249,12 @@ absl::Status CheckFields(const ScheduleInfo& schedule,
           fmt::format("{}: {} is {}, nearest legal: 0", schedule.name,
                       field.name, field.value));
     }
+  }
+  if (request.weight_input_share != 1 &&
+      (schedule.fields & kActivationsMax) == 0) {
+    return absl::InvalidArgumentError(fmt::format(
+        "{}: weight_input_share is {}, but only {} can have it", schedule.name,
+        request.weight_input_share, WhoKnows(kActivationsMax)));
   }
   return CheckSize(request, request.stages_per_rank == 0
                                 ? schedule.stages_per_rank

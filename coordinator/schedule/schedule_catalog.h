@@ -30,6 +30,8 @@ struct ScheduleInfo {
   uint8_t fields = 0;          // RequestField's that it knows.
   bool synchronous = true;     // Every F and B uses the step's weights.
   bool splits_backward = false;  // Into I and W.
+  // Made by a search, which takes up to a second; the others take no time.
+  bool searched = false;
   // Weight gradients are not summed in the order of the micro-batches, so that
   // the last bits of the weights differ from other schedules'.
   bool own_summation_order = false;

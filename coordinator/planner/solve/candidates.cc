@@ -13,10 +13,11 @@
 namespace penstock {
 namespace {
 
-// These update weights within a step: other results, not only other times.
-const std::set<std::string>& Asynchronous() {
-  static const auto& names =
-      *new std::set<std::string>{"pipedream", "pipedream-2bw"};
+// The first two update weights within a step: other results, not only other
+// times. The rest are found by a search, too slow for every point.
+const std::set<std::string>& OnlyWhenAsked() {
+  static const auto& names = *new std::set<std::string>{
+      "pipedream", "pipedream-2bw", "zb-auto", "zbv-auto", "v-half", "v-min"};
   return names;
 }
 
@@ -24,7 +25,7 @@ std::vector<std::string> SchedulesOf(const SolveProblem& problem) {
   if (!problem.schedules.empty()) return problem.schedules;
   std::vector<std::string> names;
   for (const std::string& name : ScheduleNames()) {
-    if (!Asynchronous().contains(name)) names.push_back(name);
+    if (!OnlyWhenAsked().contains(name)) names.push_back(name);
   }
   return names;
 }
