@@ -5,6 +5,7 @@
 #include "coordinator/schedule/dependencies.h"
 #include "coordinator/schedule/verify.h"
 #include "coordinator/schedule/walk.h"
+#include "coordinator/schedule/well_formed.h"
 #include "proto/base/status_macros.h"
 
 namespace penstock {
@@ -50,11 +51,17 @@ class Lowering {
     }
   }
 
-  Schedule Run() {
+  // Returns false when some rank does not come to its end.
+  bool Run() {
     while (!candidates_.empty()) Round();
+    for (int rank = 0; rank < schedule_.ranks(); ++rank) {
+      if (position_[rank] < schedule_.programs[rank].size()) return false;
+    }
     Finish();
-    return std::move(lowered_);
+    return true;
   }
+
+  Schedule TakeLowered() { return std::move(lowered_); }
 
  private:
   std::vector<Action>& ProgramOf(int stage) {
@@ -70,8 +77,14 @@ class Lowering {
 
   // Whether all that the move needs was made in the rounds before.
   bool IsReady(const Move& move) const {
-    return HasInput(topology_, done_, move.first[0]) &&
-           (move.count() == 1 || HasInput(topology_, done_, move.first[1]));
+    for (int i = 0; i < move.count(); ++i) {
+      const Action& action = move.first[i];
+      if (!HasInput(topology_, done_, action) ||
+          LocalBlocker(topology_, done_, action).has_value()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   void Round() {
@@ -232,14 +245,18 @@ class Lowering {
 
 absl::StatusOr<Schedule> Lower(const Schedule& schedule,
                                const LowerOptions& options) {
-  RETURN_IF_ERROR(VerifyCompute(schedule));
+  RETURN_IF_ERROR(CheckWellFormed(schedule, ScheduleForm::kComputeOnly));
   if ((options.reduce_gradients || options.reduce_tied) &&
       HasUpdate(schedule)) {
     return absl::InvalidArgumentError(
         "a schedule with UPDATE has no point at which replicas or tied weights "
         "could be summed: it needs one replica and an untied model");
   }
-  return Lowering(schedule, options).Run();
+  Lowering lowering(schedule, options);
+  if (lowering.Run()) return lowering.TakeLowered();
+  // The rounds have come to a deadlock; this says which.
+  RETURN_IF_ERROR(VerifyCompute(schedule));
+  return absl::InternalError("the rounds stopped short of the programs' ends");
 }
 
 }  // namespace penstock

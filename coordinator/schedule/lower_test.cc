@@ -82,5 +82,18 @@ TEST(LowerTest, RefusesWhatIsNotCompute) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(LowerTest, SaysWhyAScheduleNeverEnds) {
+  Schedule schedule{.microbatches = 2,
+                    .rank_of_stage = {0, 1},
+                    .programs = {ParseProgram("0F0 0B0 0F1 0B1").value(),
+                                 ParseProgram("1F0 1F1 1B0 1B1").value()}};
+  EXPECT_EQ(Lower(schedule, {}).status(), VerifyCompute(schedule));
+  schedule.programs = {ParseProgram("0F0 0F1 0B0 0B1").value(),
+                       ParseProgram("1F0 1B1 1F1 1B0").value()};
+  EXPECT_EQ(Lower(schedule, {}).status().message(),
+            "the schedule never ends: rank 1 at 1B1 (action 1) waits for 1F1 "
+            "of rank 1");
+}
+
 }  // namespace
 }  // namespace penstock
