@@ -80,17 +80,24 @@ absl::Status CheckMatmul(const MatmulArgs& args) {
 
 absl::Status CheckAttention(std::string_view operation,
                             const AttentionShape& shape,
-                            std::initializer_list<NamedTensor> tensors) {
+                            std::initializer_list<NamedTensor> queries,
+                            std::initializer_list<NamedTensor> keys) {
   if (shape.batch < 0 || shape.sequence < 0 || shape.heads < 0 ||
-      shape.head_dim < 1) {
+      shape.head_dim < 1 || shape.before < 0) {
     return absl::InvalidArgumentError(fmt::format(
-        "{}: batch {}, sequence {}, heads {} and head_dim {} must not be "
-        "negative, head_dim at least 1",
-        operation, shape.batch, shape.sequence, shape.heads, shape.head_dim));
+        "{}: batch {}, sequence {}, heads {}, head_dim {} and before {} must "
+        "not be negative, head_dim at least 1",
+        operation, shape.batch, shape.sequence, shape.heads, shape.head_dim,
+        shape.before));
   }
-  for (const NamedTensor& named : tensors) {
-    RETURN_IF_ERROR(CheckShape(operation, named, shape.batch * shape.sequence,
-                               shape.heads * shape.head_dim));
+  const int64_t width = shape.heads * shape.head_dim;
+  for (const NamedTensor& named : queries) {
+    RETURN_IF_ERROR(
+        CheckShape(operation, named, shape.batch * shape.sequence, width));
+  }
+  for (const NamedTensor& named : keys) {
+    RETURN_IF_ERROR(
+        CheckShape(operation, named, shape.batch * shape.keys(), width));
   }
   return absl::OkStatus();
 }

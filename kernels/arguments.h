@@ -37,11 +37,13 @@ absl::Status CheckCount(std::string_view operation, int64_t count);
 // op(a), op(b), c, bias and addend agree.
 absl::Status CheckMatmul(const MatmulArgs& args);
 
-// `shape` has no negative size, heads of at least one column, and every tensor
-// is [batch * sequence, heads * head_dim].
+// `shape` has no negative size, heads of at least one column, each of `queries`
+// is [batch * sequence, heads * head_dim] and each of `keys`, which are values,
+// too, [batch * keys(), heads * head_dim].
 absl::Status CheckAttention(std::string_view operation,
                             const AttentionShape& shape,
-                            std::initializer_list<NamedTensor> tensors);
+                            std::initializer_list<NamedTensor> queries,
+                            std::initializer_list<NamedTensor> keys);
 
 // `rows` is [n, cols] with tables of cols columns; a sequence of at least one
 // position fits into `position_table`.

@@ -28,11 +28,18 @@ struct MatmulArgs {
 // Causal self-attention of `batch` sequences of `sequence` tokens, `heads`
 // heads of `head_dim`. Row b * sequence + t of every tensor is token t of
 // sample b, columns h * head_dim .. of q, k, v and out are head h.
+//
+// The tokens may be a later piece of longer sequences: then `before` more come
+// before them in each sample of k, v, dk and dv, whose row
+// b * keys() + before + t is token t, and every query sees those, too.
 struct AttentionShape {
   int64_t batch = 0;
   int64_t sequence = 0;
   int64_t heads = 0;
   int64_t head_dim = 0;
+  int64_t before = 0;
+
+  int64_t keys() const { return before + sequence; }
 };
 
 // One tensor of a flat parameter arena, for the optimizer.

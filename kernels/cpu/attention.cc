@@ -35,10 +35,27 @@ inline constexpr size_t Padded(size_t count) {
   return (count + kLanesMax - 1) / kLanesMax * kLanesMax;
 }
 
-// One head of one sample: [sequence, head_dim], rows `stride` apart.
+// One head of one sample: [tokens, head_dim], rows `stride` apart.
 struct HeadSize {
-  size_t sequence;
+  size_t tokens;
   size_t head_dim;
+};
+
+// Queries are the last of the tokens that keys and values have.
+struct HeadShape {
+  size_t queries;
+  size_t before;  // Keys before the first query.
+  size_t head_dim;
+
+  size_t keys() const { return before + queries; }
+  HeadSize query_size() const { return {queries, head_dim}; }
+  HeadSize key_size() const { return {keys(), head_dim}; }
+
+  // How many of the `cols` keys from `k_begin` on query `q` sees.
+  size_t Visible(size_t q, size_t k_begin, size_t cols) const {
+    const size_t end = before + q + 1;
+    return end <= k_begin ? 0 : std::min(cols, end - k_begin);
+  }
 };
 
 // Hands out the parts of the caller's scratch memory.
@@ -67,7 +84,7 @@ namespace penstock::cpu::HWY_NAMESPACE {
 // to [sequence, Padded(head_dim)] = from, zeros beyond.
 void Pack(HeadSize size, RowMajor<const float> from, float* to) {
   const size_t width = Padded(size.head_dim);
-  for (size_t t = 0; t < size.sequence; ++t) {
+  for (size_t t = 0; t < size.tokens; ++t) {
     Copy(from.data + t * from.stride, size.head_dim, to + t * width);
     Fill0(width - size.head_dim, to + t * width + size.head_dim);
   }
@@ -102,8 +119,8 @@ HWY_INLINE void Transpose4(RowMajor<const float> from, RowMajor<float> to) {
 
 // to [head_dim, Padded(sequence)] = from's transpose, zeros beyond.
 void PackTransposed(HeadSize size, RowMajor<const float> from, float* to) {
-  const size_t width = Padded(size.sequence);
-  const size_t whole_tokens = size.sequence / 4 * 4;
+  const size_t width = Padded(size.tokens);
+  const size_t whole_tokens = size.tokens / 4 * 4;
   const size_t whole_dims = size.head_dim / 4 * 4;
   for (size_t t = 0; t < whole_tokens; t += 4) {
     for (size_t c = 0; c < whole_dims; c += 4) {
@@ -112,10 +129,10 @@ void PackTransposed(HeadSize size, RowMajor<const float> from, float* to) {
     }
   }
   for (size_t c = 0; c < size.head_dim; ++c) {
-    for (size_t t = c < whole_dims ? whole_tokens : 0; t < size.sequence; ++t) {
+    for (size_t t = c < whole_dims ? whole_tokens : 0; t < size.tokens; ++t) {
       to[c * width + t] = from.data[t * from.stride + c];
     }
-    Fill0(width - size.sequence, to + c * width + size.sequence);
+    Fill0(width - size.tokens, to + c * width + size.tokens);
   }
 }
 
@@ -173,22 +190,23 @@ HWY_INLINE void ScaleRow(float factor, size_t count, float* row) {
   });
 }
 
-void AttendHead(HeadSize size, RowMajor<const float> q, RowMajor<const float> k,
-                RowMajor<const float> v, RowMajor<float> out, float* lse,
-                std::byte* scratch) {
-  const size_t width = Padded(size.head_dim);
-  const size_t key_stride = Padded(size.sequence);
-  const float scale = 1 / std::sqrt(static_cast<float>(size.head_dim));
+void AttendHead(const HeadShape& shape, RowMajor<const float> q,
+                RowMajor<const float> k, RowMajor<const float> v,
+                RowMajor<float> out, float* lse, std::byte* scratch) {
+  const size_t width = Padded(shape.head_dim);
+  const size_t key_stride = Padded(shape.keys());
+  const float scale = 1 / std::sqrt(static_cast<float>(shape.head_dim));
   ScratchSpace space(scratch);
-  float* const keys = space.Take(size.head_dim, key_stride);
-  float* const values = space.Take(size.sequence, width);
+  float* const keys = space.Take(shape.head_dim, key_stride);
+  float* const values = space.Take(shape.keys(), width);
   float* const scores = space.Take(kQueryBlock, kKeyBlock);
   float* const sums = space.Take(kQueryBlock, width);
-  PackTransposed(size, k, keys);
-  Pack(size, v, values);
+  PackTransposed(shape.key_size(), k, keys);
+  Pack(shape.key_size(), v, values);
+  const HeadSize size = shape.query_size();
 
-  for (size_t q_begin = 0; q_begin < size.sequence; q_begin += kQueryBlock) {
-    const size_t q_end = std::min(q_begin + kQueryBlock, size.sequence);
+  for (size_t q_begin = 0; q_begin < size.tokens; q_begin += kQueryBlock) {
+    const size_t q_end = std::min(q_begin + kQueryBlock, size.tokens);
     const size_t rows = q_end - q_begin;
     RowState state[kQueryBlock];
     std::fill_n(state, rows, RowState{-INFINITY, 0});
@@ -198,14 +216,15 @@ void AttendHead(HeadSize size, RowMajor<const float> q, RowMajor<const float> k,
     PrefetchRows(size, q_begin, q_end, size.head_dim, q);
     PrefetchRows(size, q_begin, q_end, 0, out);
     Fill0(rows * width, sums);
-    for (size_t k_begin = 0; k_begin < q_end; k_begin += kKeyBlock) {
-      const size_t cols = std::min(kKeyBlock, q_end - k_begin);
+    const size_t k_end = shape.before + q_end;
+    for (size_t k_begin = 0; k_begin < k_end; k_begin += kKeyBlock) {
+      const size_t cols = std::min(kKeyBlock, k_end - k_begin);
       Product<false>(
           rows, Padded(cols), size.head_dim,
           {q.data + q_begin * q.stride, static_cast<ptrdiff_t>(q.stride), 1},
           {keys + k_begin, key_stride}, {scores, kKeyBlock});
       const auto visible = [=](size_t r) {
-        return std::min(cols, q_begin + r + 1 - k_begin);
+        return shape.Visible(q_begin + r, k_begin, cols);
       };
       // All maxima first: rows then depend on nothing and overlap.
       float max[kQueryBlock];
@@ -277,7 +296,7 @@ HWY_INLINE void SoftmaxBackwardRow(float scale, float lse, float delta,
 
 void Unpack(HeadSize size, const float* from, RowMajor<float> to) {
   const size_t width = Padded(size.head_dim);
-  for (size_t t = 0; t < size.sequence; ++t) {
+  for (size_t t = 0; t < size.tokens; ++t) {
     Copy(from + t * width, size.head_dim, to.data + t * to.stride);
   }
 }
@@ -285,33 +304,34 @@ void Unpack(HeadSize size, const float* from, RowMajor<float> to) {
 // Equations of Dao 2023, algorithm 2, with the loop over queries outside: dq
 // of a block is then finished at once, and dk and dv stay in the second-level
 // cache.
-void AttendHeadBackward(HeadSize size, const HeadGradients& head,
+void AttendHeadBackward(const HeadShape& shape, const HeadGradients& head,
                         std::byte* scratch) {
+  const HeadSize size = shape.query_size();
+  const HeadSize key_size = shape.key_size();
   const size_t width = Padded(size.head_dim);
-  const size_t key_stride = Padded(size.sequence);
+  const size_t key_stride = Padded(key_size.tokens);
   const float scale = 1 / std::sqrt(static_cast<float>(size.head_dim));
   ScratchSpace space(scratch);
   float* const keys_across = space.Take(size.head_dim, key_stride);
   float* const values_across = space.Take(size.head_dim, key_stride);
-  float* const queries = space.Take(size.sequence, width);
-  float* const keys = space.Take(size.sequence, width);
-  float* const douts = space.Take(size.sequence, width);
-  float* const dk = space.Take(size.sequence, width);
-  float* const dv = space.Take(size.sequence, width);
+  float* const queries = space.Take(size.tokens, width);
+  float* const keys = space.Take(key_size.tokens, width);
+  float* const douts = space.Take(size.tokens, width);
+  float* const dk = space.Take(key_size.tokens, width);
+  float* const dv = space.Take(key_size.tokens, width);
   float* const p = space.Take(kQueryBlock, kKeyBlock);
   float* const ds = space.Take(kQueryBlock, kKeyBlock);
   float* const dq = space.Take(kQueryBlock, width);
-  PackTransposed(size, head.k, keys_across);
-  PackTransposed(size, head.v, values_across);
+  PackTransposed(key_size, head.k, keys_across);
+  PackTransposed(key_size, head.v, values_across);
   Pack(size, head.q, queries);
-  Pack(size, head.k, keys);
+  Pack(key_size, head.k, keys);
   Pack(size, head.dout, douts);
-  Fill0(size.sequence * width, dk);
-  Fill0(size.sequence * width, dv);
+  for (float* const sums : {dk, dv}) Fill0(key_size.tokens * width, sums);
 
   const ptrdiff_t row = static_cast<ptrdiff_t>(width);
-  for (size_t q_begin = 0; q_begin < size.sequence; q_begin += kQueryBlock) {
-    const size_t q_end = std::min(q_begin + kQueryBlock, size.sequence);
+  for (size_t q_begin = 0; q_begin < size.tokens; q_begin += kQueryBlock) {
+    const size_t q_end = std::min(q_begin + kQueryBlock, size.tokens);
     const size_t rows = q_end - q_begin;
     float* const block_queries = queries + q_begin * width;
     float* const block_douts = douts + q_begin * width;
@@ -329,16 +349,17 @@ void AttendHeadBackward(HeadSize size, const HeadGradients& head,
           Dot(block_douts + r * width,
               head.out.data + (q_begin + r) * head.out.stride, size.head_dim);
     }
-    for (size_t k_begin = 0; k_begin < q_end; k_begin += kKeyBlock) {
-      const size_t cols = std::min(kKeyBlock, q_end - k_begin);
+    const size_t k_end = shape.before + q_end;
+    for (size_t k_begin = 0; k_begin < k_end; k_begin += kKeyBlock) {
+      const size_t cols = std::min(kKeyBlock, k_end - k_begin);
       Product<false>(rows, Padded(cols), size.head_dim, {block_queries, row, 1},
                      {keys_across + k_begin, key_stride}, {p, kKeyBlock});
       Product<false>(rows, Padded(cols), size.head_dim, {block_douts, row, 1},
                      {values_across + k_begin, key_stride}, {ds, kKeyBlock});
       for (size_t r = 0; r < rows; ++r) {
-        const size_t visible = std::min(cols, q_begin + r + 1 - k_begin);
-        SoftmaxBackwardRow(scale, head.lse[q_begin + r], delta[r], visible,
-                           cols, p + r * kKeyBlock, ds + r * kKeyBlock);
+        SoftmaxBackwardRow(scale, head.lse[q_begin + r], delta[r],
+                           shape.Visible(q_begin + r, k_begin, cols), cols,
+                           p + r * kKeyBlock, ds + r * kKeyBlock);
       }
       Product<true>(cols, width, rows, {p, 1, kKeyBlock}, {block_douts, width},
                     {dv + k_begin * width, width});
@@ -350,29 +371,37 @@ void AttendHeadBackward(HeadSize size, const HeadGradients& head,
     Unpack({rows, size.head_dim}, dq,
            {head.dq.data + q_begin * head.dq.stride, head.dq.stride});
   }
-  Unpack(size, dk, head.dk);
-  Unpack(size, dv, head.dv);
+  Unpack(key_size, dk, head.dk);
+  Unpack(key_size, dv, head.dv);
 }
 
-// Head `h` of sample `b` in a tensor [batch * sequence, heads * head_dim].
+// Head `h` of sample `b` in a tensor [batch * tokens, heads * head_dim].
 template <typename T>
-HWY_INLINE RowMajor<T> HeadOf(const AttentionShape& shape, int64_t b, int64_t h,
-                              int64_t stride, T* data) {
-  return {data + b * shape.sequence * stride + h * shape.head_dim,
+HWY_INLINE RowMajor<T> HeadOf(const AttentionShape& shape, int64_t tokens,
+                              int64_t b, int64_t h, int64_t stride, T* data) {
+  return {data + b * tokens * stride + h * shape.head_dim,
           static_cast<size_t>(stride)};
+}
+
+HWY_INLINE HeadShape HeadShapeOf(const AttentionShape& shape) {
+  return {static_cast<size_t>(shape.sequence),
+          static_cast<size_t>(shape.before),
+          static_cast<size_t>(shape.head_dim)};
 }
 
 void AttendAll(const AttentionShape& shape, const ConstTensor& q,
                const ConstTensor& k, const ConstTensor& v, const Tensor& out,
                float* lse, std::byte* scratch) {
-  const HeadSize size{static_cast<size_t>(shape.sequence),
-                      static_cast<size_t>(shape.head_dim)};
+  const HeadShape head_shape = HeadShapeOf(shape);
+  const int64_t queries = shape.sequence;
+  const int64_t keys = shape.keys();
   for (int64_t b = 0; b < shape.batch; ++b) {
     for (int64_t h = 0; h < shape.heads; ++h) {
-      AttendHead(size, HeadOf(shape, b, h, q.stride, q.as<float>()),
-                 HeadOf(shape, b, h, k.stride, k.as<float>()),
-                 HeadOf(shape, b, h, v.stride, v.as<float>()),
-                 HeadOf(shape, b, h, out.stride, out.as<float>()),
+      AttendHead(head_shape,
+                 HeadOf(shape, queries, b, h, q.stride, q.as<float>()),
+                 HeadOf(shape, keys, b, h, k.stride, k.as<float>()),
+                 HeadOf(shape, keys, b, h, v.stride, v.as<float>()),
+                 HeadOf(shape, queries, b, h, out.stride, out.as<float>()),
                  lse + (b * shape.heads + h) * shape.sequence, scratch);
     }
   }
@@ -384,21 +413,22 @@ void AttendAllBackward(const AttentionShape& shape, const ConstTensor& q,
                        const ConstTensor& out, const ConstTensor& dout,
                        const float* lse, const Tensor& dq, const Tensor& dk,
                        const Tensor& dv, std::byte* scratch) {
-  const HeadSize size{static_cast<size_t>(shape.sequence),
-                      static_cast<size_t>(shape.head_dim)};
+  const HeadShape head_shape = HeadShapeOf(shape);
+  const int64_t queries = shape.sequence;
+  const int64_t keys = shape.keys();
   for (int64_t b = 0; b < shape.batch; ++b) {
     for (int64_t h = 0; h < shape.heads; ++h) {
       const HeadGradients head{
-          .q = HeadOf(shape, b, h, q.stride, q.as<float>()),
-          .k = HeadOf(shape, b, h, k.stride, k.as<float>()),
-          .v = HeadOf(shape, b, h, v.stride, v.as<float>()),
-          .out = HeadOf(shape, b, h, out.stride, out.as<float>()),
-          .dout = HeadOf(shape, b, h, dout.stride, dout.as<float>()),
-          .dq = HeadOf(shape, b, h, dq.stride, dq.as<float>()),
-          .dk = HeadOf(shape, b, h, dk.stride, dk.as<float>()),
-          .dv = HeadOf(shape, b, h, dv.stride, dv.as<float>()),
+          .q = HeadOf(shape, queries, b, h, q.stride, q.as<float>()),
+          .k = HeadOf(shape, keys, b, h, k.stride, k.as<float>()),
+          .v = HeadOf(shape, keys, b, h, v.stride, v.as<float>()),
+          .out = HeadOf(shape, queries, b, h, out.stride, out.as<float>()),
+          .dout = HeadOf(shape, queries, b, h, dout.stride, dout.as<float>()),
+          .dq = HeadOf(shape, queries, b, h, dq.stride, dq.as<float>()),
+          .dk = HeadOf(shape, keys, b, h, dk.stride, dk.as<float>()),
+          .dv = HeadOf(shape, keys, b, h, dv.stride, dv.as<float>()),
           .lse = lse + (b * shape.heads + h) * shape.sequence};
-      AttendHeadBackward(size, head, scratch);
+      AttendHeadBackward(head_shape, head, scratch);
     }
   }
 }
@@ -430,10 +460,11 @@ void AttentionBackward(const AttentionShape& shape, ConstTensor q,
 
 int64_t AttentionScratchBytes(const AttentionShape& shape) {
   const size_t sequence = shape.sequence;
+  const size_t keys = shape.keys();
   const size_t head_dim = shape.head_dim;
   // The parts that AttendHeadBackward takes.
-  const size_t floats = 2 * head_dim * cpu::Padded(sequence) +
-                        5 * sequence * cpu::Padded(head_dim) +
+  const size_t floats = 2 * head_dim * cpu::Padded(keys) +
+                        (3 * keys + 2 * sequence) * cpu::Padded(head_dim) +
                         2 * cpu::kQueryBlock * cpu::kKeyBlock +
                         cpu::kQueryBlock * cpu::Padded(head_dim);
   return static_cast<int64_t>(floats * sizeof(float));

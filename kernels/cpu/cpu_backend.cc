@@ -191,8 +191,8 @@ class CpuBackend final : public Backend {
   absl::Status Attention(const AttentionShape& shape, ConstTensor q,
                          ConstTensor k, ConstTensor v, Tensor out, float* lse,
                          std::byte* scratch) override {
-    RETURN_IF_ERROR(CheckAttention(
-        "attention", shape, {{"q", q}, {"k", k}, {"v", v}, {"out", out}}));
+    RETURN_IF_ERROR(CheckAttention("attention", shape, {{"q", q}, {"out", out}},
+                                   {{"k", k}, {"v", v}}));
     RETURN_IF_ERROR(CheckFloat32("attention", {q, k, v, out}));
     cpu::Attention(shape, q, k, v, out, lse, scratch);
     return absl::OkStatus();
@@ -203,15 +203,10 @@ class CpuBackend final : public Backend {
                                  ConstTensor dout, const float* lse, Tensor dq,
                                  Tensor dk, Tensor dv,
                                  std::byte* scratch) override {
-    RETURN_IF_ERROR(CheckAttention("attention_backward", shape,
-                                   {{"q", q},
-                                    {"k", k},
-                                    {"v", v},
-                                    {"out", out},
-                                    {"dout", dout},
-                                    {"dq", dq},
-                                    {"dk", dk},
-                                    {"dv", dv}}));
+    RETURN_IF_ERROR(
+        CheckAttention("attention_backward", shape,
+                       {{"q", q}, {"out", out}, {"dout", dout}, {"dq", dq}},
+                       {{"k", k}, {"v", v}, {"dk", dk}, {"dv", dv}}));
     RETURN_IF_ERROR(
         CheckFloat32("attention_backward", {q, k, v, out, dout, dq, dk, dv}));
     cpu::AttentionBackward(shape, q, k, v, out, dout, lse, dq, dk, dv, scratch);

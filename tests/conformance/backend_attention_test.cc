@@ -141,7 +141,86 @@ class AttentionConformance : public BackendConformance {
     EXPECT_TRUE(pass.scratch.GuardIsIntact());
     return pass;
   }
+
+  // Runs one piece of two samples of `sequence` tokens, checks its outputs and
+  // adds its gradients to `sums`, both at its tokens' places in the whole.
+  void RunPiece(const AttentionShape& piece, int64_t sequence,
+                const std::vector<float>& qkv, const std::vector<float>& dout,
+                const Result& expected, std::vector<float>& sums);
 };
+
+// Rows [begin, end) of each of two samples of `sequence` rows, `cols` of them
+// from `column` on.
+std::vector<float> Cut(const std::vector<float>& values, int64_t sequence,
+                       int64_t begin, int64_t end, int64_t column,
+                       int64_t cols) {
+  const int64_t stride = std::ssize(values) / (2 * sequence);
+  std::vector<float> cut;
+  for (int64_t b = 0; b < 2; ++b) {
+    for (int64_t t = begin; t < end; ++t) {
+      const auto row = values.begin() + (b * sequence + t) * stride + column;
+      cut.insert(cut.end(), row, row + cols);
+    }
+  }
+  return cut;
+}
+
+void AttentionConformance::RunPiece(const AttentionShape& piece,
+                                    int64_t sequence,
+                                    const std::vector<float>& qkv,
+                                    const std::vector<float>& dout,
+                                    const Result& expected,
+                                    std::vector<float>& sums) {
+  const int64_t width = WidthOf(piece);
+  const int64_t end = piece.keys();
+  const int64_t rows = RowsOf(piece);
+  const int64_t keys = piece.batch * end;
+  DeviceBuffer q = Upload(Cut(qkv, sequence, piece.before, end, 0, width));
+  DeviceBuffer kv = Upload(Cut(qkv, sequence, 0, end, width, 2 * width));
+  DeviceBuffer d = Upload(Cut(dout, sequence, piece.before, end, 0, width));
+  DeviceBuffer out = Poison(rows * width);
+  DeviceBuffer lse = Poison(rows * piece.heads);
+  DeviceBuffer dq = Poison(rows * width);
+  DeviceBuffer dkv = Poison(keys * 2 * width);
+  DeviceBuffer scratch = {*backend_, AttentionScratchBytes(piece)};
+  const Tensor kv_tensor = Float32(kv.floats(), keys, 2 * width);
+  const Tensor dkv_tensor = Float32(dkv.floats(), keys, 2 * width);
+  const Tensor k = Columns(kv_tensor, 0, width);
+  const Tensor v = Columns(kv_tensor, width, width);
+  const Tensor q_tensor = Float32(q.floats(), rows, width);
+  const Tensor out_tensor = Float32(out.floats(), rows, width);
+  ASSERT_EQ(backend_->Attention(piece, q_tensor, k, v, out_tensor, lse.floats(),
+                                scratch.data()),
+            absl::OkStatus());
+  ASSERT_EQ(
+      backend_->AttentionBackward(
+          piece, q_tensor, k, v, out_tensor, Float32(d.floats(), rows, width),
+          lse.floats(), Float32(dq.floats(), rows, width),
+          Columns(dkv_tensor, 0, width), Columns(dkv_tensor, width, width),
+          scratch.data()),
+      absl::OkStatus());
+  ASSERT_EQ(backend_->Synchronize(), absl::OkStatus());
+  EXPECT_TRUE(scratch.GuardIsIntact());
+  const std::vector<float> outs = out.Read();
+  const std::vector<float> dqs = dq.Read();
+  const std::vector<float> dkvs = dkv.Read();
+  for (int64_t b = 0; b < piece.batch; ++b) {
+    for (int64_t t = 0; t < end; ++t) {
+      const int64_t whole = b * sequence + t;
+      for (int64_t c = 0; c < 2 * width; ++c) {
+        sums[whole * 3 * width + width + c] +=
+            dkvs[(b * end + t) * 2 * width + c];
+      }
+      if (t < piece.before) continue;
+      const int64_t row = b * piece.sequence + t - piece.before;
+      for (int64_t c = 0; c < width; ++c) {
+        sums[whole * 3 * width + c] = dqs[row * width + c];
+        ASSERT_NEAR(outs[row * width + c], expected.out[whole * width + c],
+                    200 * kEpsilon);
+      }
+    }
+  }
+}
 
 TEST_P(AttentionConformance, MatchesFloat64ForwardAndBackward) {
   for (const AttentionShape& shape : kShapes) {
@@ -210,6 +289,27 @@ TEST_P(AttentionConformance, GivesTheSameBitsTwice) {
   const Pass second = Run(shape, qkv, dout);
   ExpectSameBits(first.out, second.out);
   ExpectSameBits(first.dqkv, second.dqkv);
+}
+
+// Each piece of the sequences alone, with the keys and values before it, gives
+// what the whole gives; gradients of keys and values are sums over the pieces.
+TEST_P(AttentionConformance, PiecesOfASequenceAddUpToTheWhole) {
+  const AttentionShape whole{2, 150, 2, 24};
+  const int64_t width = WidthOf(whole);
+  const auto qkv = RandomFloats(RowsOf(whole) * 3 * width, 1);
+  const auto dout = RandomFloats(RowsOf(whole) * width, 2);
+  const Result expected = Oracle(whole, qkv, dout);
+  std::vector<float> sums(expected.dqkv.size());
+  // Ends inside, at and across blocks.
+  const int64_t ends[] = {0, 1, 37, 64, 129, 150};
+  for (size_t i = 1; i < std::size(ends); ++i) {
+    const AttentionShape piece{2, ends[i] - ends[i - 1], 2, 24, ends[i - 1]};
+    RunPiece(piece, whole.sequence, qkv, dout, expected, sums);
+  }
+  const auto dqkv = WithTolerance(whole, expected.dqkv);
+  for (size_t i = 0; i < sums.size(); ++i) {
+    ASSERT_NEAR(sums[i], dqkv[i].value, dqkv[i].tolerance) << i;
+  }
 }
 
 TEST_P(AttentionConformance, RejectsShapesThatDiffer) {
