@@ -62,13 +62,13 @@ UnitCost CostOfEmbedding(const Gpt2Config& config, double n) {
 // A product of [n, k] and [k, m] is 2nkm. The causal attention's two products
 // (q k', then with v) have half of their elements; its backward pass computes
 // the scores anew and four gradients' products.
-UnitCost CostOfBlock(const Gpt2Config& config, int64_t tokens) {
+UnitCost CostOfBlock(const Gpt2Config& config, int64_t tokens, int pieces) {
   const double n = static_cast<double>(tokens);
   const double h = static_cast<double>(config.hidden);
   const double linear = 24 * n * h * h;
   const double attention =
       2 * n * h * static_cast<double>(config.sequence_length);
-  const BlockLayout layout = LayoutOfBlock(config, tokens);
+  const BlockLayout layout = LayoutOfBlock(config, tokens, pieces);
   return {.forward_flops = linear + attention,
           .input_gradient_flops = linear + 2.5 * attention,
           .weight_gradient_flops = linear,
@@ -115,13 +115,14 @@ std::vector<Parameter> AllParameters(const Gpt2Config& config) {
   return all;
 }
 
-UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens) {
+UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
+                    int pieces) {
   PENSTOCK_CHECK(unit >= 0 && unit < UnitCount(config) && tokens >= 0);
   if (IsEmbedding(unit)) {
     return CostOfEmbedding(config, static_cast<double>(tokens));
   }
   if (IsHead(config, unit)) return CostOfHead(config, tokens);
-  return CostOfBlock(config, tokens);
+  return CostOfBlock(config, tokens, pieces);
 }
 
 }  // namespace penstock

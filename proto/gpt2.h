@@ -50,8 +50,9 @@ std::vector<Parameter> UnitParameters(const Gpt2Config& config, int64_t unit);
 // All parameters in model order, each once.
 std::vector<Parameter> AllParameters(const Gpt2Config& config);
 
-// What a unit costs per micro-batch of `tokens` tokens. The worker's layers lay
-// out their memory by these numbers and the planner forecasts with them.
+// What a unit costs per micro-batch, or piece of one, of `tokens` tokens. The
+// worker's layers lay out their memory by these numbers and the planner
+// forecasts with them.
 struct UnitCost {
   double forward_flops = 0;
   double input_gradient_flops = 0;
@@ -66,7 +67,10 @@ struct UnitCost {
   int64_t scratch_bytes = 0;
 };
 
-UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens);
+// `pieces`: how many the sequences are cut into. The operations are those of an
+// average piece.
+UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
+                    int pieces = 1);
 
 }  // namespace penstock
 

@@ -34,7 +34,8 @@ int64_t AttentionScratchMax(const Gpt2Config& config, int64_t tokens) {
   return std::max(one_head, all_heads) + (1 << 18);
 }
 
-void LayOutSaved(const Gpt2Config& config, int64_t n, BlockLayout& layout) {
+void LayOutSaved(const Gpt2Config& config, int64_t n, int pieces,
+                 BlockLayout& layout) {
   const int64_t h = config.hidden;
   Regions saved;
   layout.mean1 = saved.Take(n);
@@ -46,6 +47,7 @@ void LayOutSaved(const Gpt2Config& config, int64_t n, BlockLayout& layout) {
   layout.mean2 = saved.Take(n);
   layout.rstd2 = saved.Take(n);
   layout.fc = saved.Take(n * 4 * h);
+  if (pieces > 1) layout.later_d_kv = saved.Take(n * 2 * h);
   layout.saved_bytes = saved.end();
 }
 
@@ -61,7 +63,8 @@ void LayOutDeferred(const Gpt2Config& config, int64_t n, BlockLayout& layout) {
   layout.deferred_bytes = deferred.end();
 }
 
-void LayOutScratch(const Gpt2Config& config, int64_t n, BlockLayout& layout) {
+void LayOutScratch(const Gpt2Config& config, int64_t n, int pieces,
+                   BlockLayout& layout) {
   const int64_t h = config.hidden;
   layout.attention_scratch_bytes = AttentionScratchMax(config, n);
 
@@ -74,11 +77,15 @@ void LayOutScratch(const Gpt2Config& config, int64_t n, BlockLayout& layout) {
   Regions attention;
   layout.forward_attention =
       attention.TakeBytes(layout.attention_scratch_bytes);
+  const int64_t kv = pieces > 1 ? n * pieces * 2 * h : 0;
+  layout.forward_kv = attention.Take(kv);
 
   Regions backward;
   layout.d_attention = backward.Take(n * h);
   layout.backward_attention =
       backward.TakeBytes(layout.attention_scratch_bytes);
+  layout.backward_kv = backward.Take(kv);
+  layout.backward_d_kv = backward.Take(kv);
 
   layout.scratch_bytes =
       std::max({norm.end(), gelu.end(), attention.end(), backward.end()});
@@ -94,11 +101,12 @@ int64_t HeadBlockRows(const Gpt2Config& config, int64_t tokens) {
 
 }  // namespace
 
-BlockLayout LayoutOfBlock(const Gpt2Config& config, int64_t tokens) {
+BlockLayout LayoutOfBlock(const Gpt2Config& config, int64_t tokens,
+                          int pieces) {
   BlockLayout layout;
-  LayOutSaved(config, tokens, layout);
+  LayOutSaved(config, tokens, pieces, layout);
   LayOutDeferred(config, tokens, layout);
-  LayOutScratch(config, tokens, layout);
+  LayOutScratch(config, tokens, pieces, layout);
   return layout;
 }
 

@@ -9,10 +9,10 @@ namespace penstock {
 
 // Where the units of a GPT-2 keep their tensors: byte offsets into the saved,
 // deferred and scratch memory of one pass over `tokens` tokens (N below; H is
-// hidden, V vocabulary). The worker's layers write by these offsets and
-// CostOfUnit reports these sizes, so the planner's forecast cannot differ from
-// what happens. All tensors are float32, dense, and begin at multiples of 64
-// bytes.
+// hidden, V vocabulary), which are a micro-batch's or a piece's. The worker's
+// layers write by these offsets and CostOfUnit reports these sizes, so the
+// planner's forecast cannot differ from what happens. All tensors are float32,
+// dense, and begin at multiples of 64 bytes.
 
 struct BlockLayout {
   // Saved by the forward pass.
@@ -25,6 +25,9 @@ struct BlockLayout {
   int64_t mean2 = 0;      // [N] statistics of the second norm.
   int64_t rstd2 = 0;
   int64_t fc = 0;  // [N, 4H] before the GELU.
+  // With pieces: [N, 2H] what later pieces give to the gradients of this one's
+  // keys and values.
+  int64_t later_d_kv = 0;
   int64_t saved_bytes = 0;
 
   // Deferred from the input-gradient to the weight-gradient pass.
@@ -43,10 +46,16 @@ struct BlockLayout {
   int64_t d_attention = 0;        // [N, H] input gradient, with the next.
   int64_t backward_attention = 0;
   int64_t attention_scratch_bytes = 0;  // A backend's attention gets no more.
+  // With pieces: [N x pieces, 2H] keys and values of all pieces up to this one
+  // and, in the input-gradient pass, their gradients.
+  int64_t forward_kv = 0;
+  int64_t backward_kv = 0;
+  int64_t backward_d_kv = 0;
   int64_t scratch_bytes = 0;
 };
 
-BlockLayout LayoutOfBlock(const Gpt2Config& config, int64_t tokens);
+BlockLayout LayoutOfBlock(const Gpt2Config& config, int64_t tokens,
+                          int pieces = 1);
 
 // The head never holds all logits: it works on `block_rows` tokens at a time
 // and computes the loss's gradient with respect to the norm's output along with

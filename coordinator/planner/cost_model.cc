@@ -44,12 +44,12 @@ double SpeedOf(const JobSpec& spec, const DeviceShape& device) {
   return device.flops_per_second * kKernelShare;
 }
 
-int64_t BoundaryBytes(const JobSpec& spec) {
+int64_t BoundaryBytes(const JobSpec& spec, int pieces) {
   if (const auto* sim = std::get_if<SimModel>(&spec.model.architecture)) {
-    return sim->boundary_bytes;
+    return (sim->boundary_bytes + pieces - 1) / pieces;
   }
   const auto& config = std::get<Gpt2Config>(spec.model.architecture);
-  return TokensPerMicroBatch(spec) * config.hidden *
+  return TokensPerMicroBatch(spec) / pieces * config.hidden *
          static_cast<int64_t>(sizeof(float));
 }
 

@@ -37,8 +37,9 @@ std::vector<UnitTimes> TimesOfUnits(const JobSpec& spec);
 // operations a second that the model's kernels reach on `device`.
 double SpeedOf(const JobSpec& spec, const DeviceShape& device);
 
-// Of a tensor between two stages, for one micro-batch.
-int64_t BoundaryBytes(const JobSpec& spec);
+// Of a tensor between two stages, for one micro-batch or one of `pieces` pieces
+// of it.
+int64_t BoundaryBytes(const JobSpec& spec, int pieces = 1);
 
 // Seconds to send `bytes` over `link`.
 double TransferTime(const LinkShape& link, int64_t bytes);

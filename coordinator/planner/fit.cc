@@ -155,7 +155,9 @@ std::vector<DeviceShape> WithoutBounds(std::vector<DeviceShape> devices) {
 
 bool Fits(const JobSpec& spec, const std::vector<DeviceShape>& devices,
           const JobSchedule& schedule) {
-  return TryPartition(spec, MemoryOfModel(spec, schedule.schedule.copies),
+  return TryPartition(spec,
+                      MemoryOfModel(spec, schedule.schedule.copies,
+                                    schedule.schedule.pieces),
                       devices, schedule)
       .ok();
 }
@@ -258,8 +260,10 @@ MemoryForecast ForecastRank(const ModelMemory& model,
 absl::StatusOr<std::vector<int64_t>> PartitionToFit(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
     const JobSchedule& schedule) {
-  return TryPartition(spec, MemoryOfModel(spec, schedule.schedule.copies),
-                      devices, schedule);
+  return TryPartition(
+      spec,
+      MemoryOfModel(spec, schedule.schedule.copies, schedule.schedule.pieces),
+      devices, schedule);
 }
 
 absl::StatusOr<std::vector<int64_t>> FastestPartition(
@@ -271,7 +275,8 @@ absl::StatusOr<std::vector<int64_t>> FastestPartition(
 absl::Status RefuseForMemory(const JobSpec& spec,
                              const std::vector<DeviceShape>& devices,
                              const JobSchedule& schedule) {
-  const ModelMemory model = MemoryOfModel(spec, schedule.schedule.copies);
+  const ModelMemory model =
+      MemoryOfModel(spec, schedule.schedule.copies, schedule.schedule.pieces);
   const std::string shortage = Shortage(spec, model, devices, schedule);
   const int64_t samples = LargestMicroBatch(spec, devices, schedule);
   const int64_t width = WiderPipeline(spec, devices);

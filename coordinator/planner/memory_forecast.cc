@@ -25,9 +25,9 @@ int64_t Product(int64_t a, int64_t b) {
 
 int64_t Sum(int64_t a, int64_t b) { return std::min(a + b, kBytesMax); }
 
-UnitMemory MemoryOfUnit(const Gpt2Config& config, int64_t unit,
-                        int64_t tokens) {
-  const UnitCost cost = CostOfUnit(config, unit, tokens);
+UnitMemory MemoryOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
+                        int pieces) {
+  const UnitCost cost = CostOfUnit(config, unit, tokens, pieces);
   UnitMemory memory{.saved = cost.saved_bytes,
                     .deferred = cost.deferred_bytes,
                     .scratch = cost.scratch_bytes};
@@ -39,8 +39,8 @@ UnitMemory MemoryOfUnit(const Gpt2Config& config, int64_t unit,
 
 }  // namespace
 
-ModelMemory MemoryOfModel(const JobSpec& spec, int copies) {
-  ModelMemory memory{.boundary = BoundaryBytes(spec),
+ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
+  ModelMemory memory{.boundary = BoundaryBytes(spec, pieces),
                      .optimistic_update = spec.parallelism.optimistic_update};
   const int64_t summands = std::max<int64_t>(spec.parallelism.data, copies);
   if (summands > 1) memory.reduction = summands * kReduceChunkBytes;
@@ -49,12 +49,12 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies) {
     memory.units.resize(UnitCount(spec.model));
     return memory;
   }
-  const int64_t tokens = TokensPerMicroBatch(spec);
+  const int64_t tokens = TokensPerMicroBatch(spec) / pieces;
   for (int64_t unit = 0; unit < UnitCount(*config); ++unit) {
     // All blocks are alike; asking for each would cost thousands of names.
     memory.units.push_back(unit > 1 && unit <= config->layers
                                ? memory.units[1]
-                               : MemoryOfUnit(*config, unit, tokens));
+                               : MemoryOfUnit(*config, unit, tokens, pieces));
   }
   if (config->tied_embeddings) {
     memory.tied = config->vocabulary * config->hidden * kFloatBytes;

@@ -30,8 +30,8 @@ struct ModelMemory {
 };
 
 // Requires a valid `spec` with its architecture known. `copies` of the model
-// are in one pipeline.
-ModelMemory MemoryOfModel(const JobSpec& spec, int copies = 1);
+// are in one pipeline, and each micro-batch is cut into `pieces`.
+ModelMemory MemoryOfModel(const JobSpec& spec, int copies = 1, int pieces = 1);
 
 // The bytes of one stage, unit by unit. All arithmetic saturates at 2^59, so
 // that a forecast's total cannot overflow.

@@ -143,8 +143,8 @@ std::vector<StagePlan> MakeStages(const JobSpec& spec,
 
 // Seconds.
 ScheduleCosts CostsOf(const JobSpec& spec, const std::vector<StagePlan>& stages,
-                      int copies, const LinkShape& link) {
-  const ModelMemory model = MemoryOfModel(spec, copies);
+                      int copies, int pieces, const LinkShape& link) {
+  const ModelMemory model = MemoryOfModel(spec, copies, pieces);
   const size_t slices = stages.size() / static_cast<size_t>(copies);
   ScheduleCosts costs;
   std::vector<int64_t> weights(spec.parallelism.pipeline);
@@ -162,8 +162,9 @@ ScheduleCosts CostsOf(const JobSpec& spec, const std::vector<StagePlan>& stages,
          .weight_gradient = absl::ToDoubleSeconds(stage.weight_gradient),
          .reduce = ReduceTime(link, bytes, spec.parallelism.data)});
   }
-  costs.hops.assign(stages.size() - 1,
-                    Hop{.latency = TransferTime(link, BoundaryBytes(spec))});
+  costs.hops.assign(
+      stages.size() - 1,
+      Hop{.latency = TransferTime(link, BoundaryBytes(spec, pieces))});
   if (copies > 1) {
     costs.tied = ReduceTime(link, largest, copies);
   } else if (stages.front().rank != stages[slices - 1].rank) {
@@ -187,7 +188,7 @@ absl::StatusOr<PartitionedSchedule> MakeSchedule(
                    FastestPartition(spec, devices, schedule));
   const auto costs = [&](const std::vector<int64_t>& at) {
     return CostsOf(spec, MakeStages(spec, devices, schedule.schedule, at),
-                   schedule.schedule.copies, link);
+                   schedule.schedule.copies, schedule.schedule.pieces, link);
   };
   ASSIGN_OR_RETURN(PartitionedSchedule made,
                    FitSchedule(spec, devices, {.costs = costs(cuts)}));
@@ -233,7 +234,8 @@ absl::StatusOr<Plan> PlanNamedSchedule(const JobSpec& spec,
             .copies = schedule.copies,
             .pieces = schedule.pieces,
             .schedule = spec.parallelism.schedule};
-  const ModelMemory model = MemoryOfModel(spec, schedule.copies);
+  const ModelMemory model =
+      MemoryOfModel(spec, schedule.copies, schedule.pieces);
   for (int rank = 0; rank < schedule.ranks(); ++rank) {
     plan.ranks.push_back(
         {.program = std::move(schedule.programs[rank]),
@@ -269,8 +271,9 @@ absl::StatusOr<Simulation> SimulatePlan(const Plan& plan,
   for (const RankPlan& rank : plan.ranks) {
     schedule.programs.push_back(rank.program);
   }
-  return Simulate(schedule, CostsOf(plan.spec, plan.stages, plan.copies, link),
-                  {.record_actions = true});
+  return Simulate(
+      schedule, CostsOf(plan.spec, plan.stages, plan.copies, plan.pieces, link),
+      {.record_actions = true});
 }
 
 absl::StatusOr<Plan> MakePlan(const JobSpec& spec,

@@ -296,7 +296,8 @@ TEST(PlannerTest, RefusalsNameTheJobsFieldsAndTheNearestLegalValues) {
   const std::string message(
       MakePlan(spec, Devices(3, kGibibyte)).status().message());
   EXPECT_EQ(message.find("parallelism.pipeline: 3: dualpipe: "), 0) << message;
-  spec.parallelism = {.pipeline = 2, .schedule = "seq1f1b"};
+  spec.parallelism = {
+      .pipeline = 2, .schedule = "seq1f1b", .recompute = Recompute::kAlways};
   EXPECT_FALSE(MakePlan(spec, Devices(2, kGibibyte)).ok());
 }
 

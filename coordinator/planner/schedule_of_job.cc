@@ -7,6 +7,7 @@
 
 #include "coordinator/schedule/add_recompute.h"
 #include "coordinator/schedule/generators.h"
+#include "coordinator/schedule/legal_value.h"
 #include "coordinator/schedule/lower.h"
 #include "coordinator/schedule/verify.h"
 #include "fmt/format.h"
@@ -79,6 +80,26 @@ bool IsTied(const ModelSpec& model) {
   return gpt2 != nullptr && gpt2->tied_embeddings;
 }
 
+// Whether executors can cut the sequences as the schedule does.
+absl::Status CheckPieces(const JobSpec& spec, const Schedule& schedule) {
+  if (schedule.pieces == 1) return absl::OkStatus();
+  const ParallelismSpec& parallelism = spec.parallelism;
+  if (parallelism.recompute != Recompute::kNever ||
+      parallelism.optimistic_update) {
+    return absl::InvalidArgumentError(fmt::format(
+        "parallelism.schedule: {}: a piece's keys and values stay for the "
+        "others, so it goes with neither recompute nor optimistic_update",
+        parallelism.schedule));
+  }
+  const auto* gpt2 = std::get_if<Gpt2Config>(&spec.model.architecture);
+  if (gpt2 == nullptr) return absl::OkStatus();
+  return InTheJobsWords(RequireLegal(
+      parallelism.schedule, "pieces", schedule.pieces,
+      fmt::format("a divisor of the sequence length, {}",
+                  gpt2->sequence_length),
+      [&](int pieces) { return gpt2->sequence_length % pieces == 0; }));
+}
+
 }  // namespace
 
 absl::StatusOr<JobSchedule> ScheduleOfJob(const JobSpec& spec,
@@ -90,12 +111,7 @@ absl::StatusOr<JobSchedule> ScheduleOfJob(const JobSpec& spec,
   if (!generated.ok()) return InTheJobsWords(generated.status());
   const Schedule compute = Recomputing(
       *std::move(generated), spec.parallelism.recompute, options.recomputed);
-  if (compute.pieces > 1) {
-    return absl::InvalidArgumentError(fmt::format(
-        "parallelism.schedule: {}: executors compute a sequence as a whole; it "
-        "can be shown and simulated, not run",
-        spec.parallelism.schedule));
-  }
+  RETURN_IF_ERROR(CheckPieces(spec, compute));
   JobSchedule job;
   // Where stages update by themselves, each update sums a tied weight's two
   // gradients: the spec is valid only if both are one stage's.

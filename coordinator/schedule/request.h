@@ -31,7 +31,8 @@ struct ScheduleRequest {
   bool vertical_sync = false;
   // pipedream-2bw: micro-batches per update; 0: as many as there are ranks.
   int update_every = 0;
-  // For schedules that are made by costs; absent: F = I = W = 1, hops free.
+  // For schedules that are made by costs, others ignore them; absent:
+  // F = I = W = 1, hops free.
   // A stage's index is the schedule's.
   std::optional<ScheduleCosts> costs;
 };

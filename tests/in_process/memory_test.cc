@@ -83,12 +83,12 @@ class MemoryTest : public testing::Test {
 TEST_F(MemoryTest, TheArenaIsWhatTheForecastSays) {
   for (const bool tied : {false, true}) {
     for (const int pipeline : {1, 2, 4}) {
-      for (const char* schedule : {"gpipe", "1f1b", "zb-h1"}) {
+      for (const std::string schedule : {"gpipe", "1f1b", "zb-h1", "seq1f1b"}) {
         SCOPED_TRACE(testing::Message() << "tied " << tied << " " << pipeline
                                         << " ranks " << schedule);
-        ExpectTheForecastsArena(PlanOf(pipeline, schedule, tied,
-                                       Recompute::kNever,
-                                       /*optimistic=*/pipeline > 1));
+        ExpectTheForecastsArena(
+            PlanOf(pipeline, schedule, tied, Recompute::kNever,
+                   /*optimistic=*/pipeline > 1 && schedule != "seq1f1b"));
       }
     }
     for (const char* schedule :

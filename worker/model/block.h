@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "absl/status/statusor.h"
 #include "kernels/backend.h"
 #include "proto/gpt2.h"
 #include "proto/gpt2_layout.h"
@@ -20,12 +21,18 @@ namespace penstock {
 // needs them, which costs a pass over memory each and saves 6 of 15 [N, hidden]
 // tensors a block.
 //
+// Where sequences are cut into pieces, attention of a piece reads the keys and
+// values that the passes of earlier pieces saved, and its backward pass adds to
+// what those have saved for their gradients: the gradient of a key is the sum
+// of what the pieces after its own give, from the last one on, added to what
+// its own gives.
+//
 // Thread-compatible.
 class Block : public Layer {
  public:
   // `weights` as UnitParameters lists a block's.
   Block(const Gpt2Config& config, int64_t batch, Backend& backend,
-        std::span<const LayerWeight> weights);
+        std::span<const LayerWeight> weights, int pieces);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;
@@ -48,6 +55,7 @@ class Block : public Layer {
     float* mean2;
     float* rstd2;
     Tensor fc;
+    Tensor later_d_kv;
   };
   struct Deferred {
     Tensor d_fc;
@@ -63,16 +71,34 @@ class Block : public Layer {
   Saved SavedIn(const LayerMemory& memory) const;
   Deferred DeferredIn(const LayerMemory& memory) const;
 
+  // Keys and values side by side, [batch * (before + sequence), 2 hidden].
+  struct KeysValues {
+    AttentionShape shape;
+    Tensor kv;
+  };
+
+  // Those of the pass, or of all pieces up to its own, gathered at `gathered`.
+  absl::StatusOr<KeysValues> GatherKeysValues(const Saved& saved,
+                                              const LayerMemory& memory,
+                                              std::byte* gathered) const;
+  // Hands out `d_kv`, the gradients of what was gathered: to later_d_kv of the
+  // earlier pieces and, with what later ones gave, to the pass's own d_qkv.
+  absl::Status ScatterGradients(const Saved& saved, const LayerMemory& memory,
+                                Tensor d_kv, Tensor d_qkv) const;
+
+  absl::Status CopyRows(Tensor from, Tensor to) const;
+
   absl::Status ForwardAttention(ConstTensor x, const Saved& saved,
-                                std::byte* scratch) const;
+                                const LayerMemory& memory) const;
   absl::Status ForwardMlp(const Saved& saved, Tensor y,
                           std::byte* scratch) const;
   absl::Status BackwardMlp(ConstTensor dy, const Saved& saved,
                            const Deferred& deferred) const;
   absl::Status BackwardAttention(ConstTensor x, Tensor dx, const Saved& saved,
                                  const Deferred& deferred,
-                                 std::byte* scratch) const;
+                                 const LayerMemory& memory) const;
 
+  const int pieces_;
   const int64_t tokens_;
   const int64_t hidden_;
   const AttentionShape shape_;

@@ -3,19 +3,24 @@
 namespace penstock {
 
 Embedding::Embedding(const Gpt2Config& config, Backend& backend,
-                     std::span<const LayerWeight> weights)
+                     std::span<const LayerWeight> weights, int pieces)
     : config_(config),
+      sequence_(config.sequence_length / pieces),
       backend_(backend),
       token_table_(weights[0]),
       position_table_(weights[1]) {}
 
+Tensor Embedding::Positions(float* table, const LayerMemory& memory) const {
+  const int64_t begin = std::ssize(memory.earlier) * sequence_;
+  return Float32(table + begin * config_.hidden, sequence_, config_.hidden);
+}
+
 absl::Status Embedding::Forward(const LayerTokens& tokens, ConstTensor /*x*/,
-                                Tensor y, const LayerMemory& /*memory*/) {
+                                Tensor y, const LayerMemory& memory) {
   return backend_.Embedding(
-      tokens.tokens, config_.sequence_length,
+      tokens.tokens, sequence_,
       Float32(token_table_.value, config_.vocabulary, config_.hidden),
-      Float32(position_table_.value, config_.sequence_length, config_.hidden),
-      y);
+      Positions(position_table_.value, memory), y);
 }
 
 absl::Status Embedding::BackwardInput(const LayerTokens& /*tokens*/,
@@ -27,12 +32,11 @@ absl::Status Embedding::BackwardInput(const LayerTokens& /*tokens*/,
 
 absl::Status Embedding::BackwardWeight(const LayerTokens& tokens,
                                        ConstTensor /*x*/, ConstTensor dy,
-                                       const LayerMemory& /*memory*/) {
+                                       const LayerMemory& memory) {
   return backend_.EmbeddingBackward(
-      tokens.tokens, config_.sequence_length, dy,
+      tokens.tokens, sequence_, dy,
       Float32(token_table_.gradient, config_.vocabulary, config_.hidden),
-      Float32(position_table_.gradient, config_.sequence_length,
-              config_.hidden));
+      Positions(position_table_.gradient, memory));
 }
 
 }  // namespace penstock

@@ -18,7 +18,7 @@ class Embedding : public Layer {
  public:
   // `weights`: wte, wpe.
   Embedding(const Gpt2Config& config, Backend& backend,
-            std::span<const LayerWeight> weights);
+            std::span<const LayerWeight> weights, int pieces);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;
@@ -30,7 +30,11 @@ class Embedding : public Layer {
                               const LayerMemory& memory) override;
 
  private:
+  // The rows of a position table that belong to the pass's piece.
+  Tensor Positions(float* table, const LayerMemory& memory) const;
+
   const Gpt2Config config_;
+  const int64_t sequence_;  // Of a piece.
   Backend& backend_;
   const LayerWeight token_table_;
   const LayerWeight position_table_;

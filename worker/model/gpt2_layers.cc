@@ -11,15 +11,18 @@
 namespace penstock {
 namespace {
 
-absl::Status CheckAttentionScratch(const Gpt2Config& config, int64_t batch) {
+absl::Status CheckAttentionScratch(const Gpt2Config& config, int64_t batch,
+                                   int pieces) {
+  // The last piece has the most keys.
+  const int64_t sequence = config.sequence_length / pieces;
   const int64_t needed =
       AttentionScratchBytes({.batch = batch,
-                             .sequence = config.sequence_length,
+                             .sequence = sequence,
                              .heads = config.heads,
-                             .head_dim = config.hidden / config.heads});
+                             .head_dim = config.hidden / config.heads,
+                             .before = config.sequence_length - sequence});
   const int64_t available =
-      LayoutOfBlock(config, batch * config.sequence_length)
-          .attention_scratch_bytes;
+      LayoutOfBlock(config, batch * sequence, pieces).attention_scratch_bytes;
   if (needed <= available) return absl::OkStatus();
   return absl::InternalError(
       fmt::format("attention needs {} bytes of scratch memory and the layout "
@@ -31,14 +34,19 @@ absl::Status CheckAttentionScratch(const Gpt2Config& config, int64_t batch) {
 
 absl::StatusOr<std::unique_ptr<Layer>> MakeGpt2Layer(
     const Gpt2Config& config, int64_t unit, int64_t batch, Backend& backend,
-    std::span<const LayerWeight> weights, float loss_scale) {
+    std::span<const LayerWeight> weights, float loss_scale, int pieces) {
+  PENSTOCK_CHECK(pieces >= 1 && config.sequence_length % pieces == 0);
   PENSTOCK_CHECK(weights.size() == UnitParameters(config, unit).size());
-  if (unit == 0) return std::make_unique<Embedding>(config, backend, weights);
-  if (unit == UnitCount(config) - 1) {
-    return std::make_unique<Head>(config, batch, backend, weights, loss_scale);
+  if (unit == 0) {
+    return std::make_unique<Embedding>(config, backend, weights, pieces);
   }
-  RETURN_IF_ERROR(CheckAttentionScratch(config, batch));
-  return std::make_unique<Block>(config, batch, backend, weights);
+  if (unit == UnitCount(config) - 1) {
+    return std::make_unique<Head>(config,
+                                  batch * config.sequence_length / pieces,
+                                  backend, weights, loss_scale);
+  }
+  RETURN_IF_ERROR(CheckAttentionScratch(config, batch, pieces));
+  return std::make_unique<Block>(config, batch, backend, weights, pieces);
 }
 
 }  // namespace penstock

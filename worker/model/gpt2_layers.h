@@ -13,7 +13,9 @@
 namespace penstock {
 
 // Makes unit `unit` of the model for micro-batches of `batch` samples, i.e.
-// batch * sequence_length rows. `weights` are the unit's parameters in the
+// batch * sequence_length rows, or for their pieces: with `pieces` > 1, which
+// divides sequence_length, a pass has sequence_length / pieces tokens of each
+// sample. `weights` are the unit's parameters in the
 // order of UnitParameters, in the backend's memory; the layer keeps pointers to
 // them and to the backend.
 //
@@ -28,7 +30,7 @@ namespace penstock {
 //     of proto/gpt2_layout.h has.
 absl::StatusOr<std::unique_ptr<Layer>> MakeGpt2Layer(
     const Gpt2Config& config, int64_t unit, int64_t batch, Backend& backend,
-    std::span<const LayerWeight> weights, float loss_scale);
+    std::span<const LayerWeight> weights, float loss_scale, int pieces = 1);
 
 }  // namespace penstock
 

@@ -13,9 +13,9 @@ float* Floats(std::byte* memory, int64_t offset) {
 
 }  // namespace
 
-Head::Head(const Gpt2Config& config, int64_t batch, Backend& backend,
+Head::Head(const Gpt2Config& config, int64_t tokens, Backend& backend,
            std::span<const LayerWeight> weights, float loss_scale)
-    : tokens_(batch * config.sequence_length),
+    : tokens_(tokens),
       hidden_(config.hidden),
       vocabulary_(config.vocabulary),
       layout_(LayoutOfHead(config, tokens_)),

@@ -29,7 +29,7 @@ class Head : public Layer {
  public:
   // `weights`: the norm's gain and bias, W. Gradients are those of loss_scale *
   // loss.
-  Head(const Gpt2Config& config, int64_t batch, Backend& backend,
+  Head(const Gpt2Config& config, int64_t tokens, Backend& backend,
        std::span<const LayerWeight> weights, float loss_scale);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,

@@ -17,6 +17,10 @@ struct LayerMemory {
   std::byte* saved = nullptr;     // Written by Forward, read by both backwards.
   std::byte* deferred = nullptr;  // BackwardInput to BackwardWeight.
   std::byte* scratch = nullptr;   // During one call.
+  // What the layer saved for the pieces of the same sequences that come before
+  // this one, in order; empty for the first and where sequences are whole.
+  // BackwardInput writes there, too: pieces go backward from the last one.
+  std::span<std::byte* const> earlier = {};
 };
 
 // The ends of the model, where data enters: the first layer reads tokens, the

@@ -33,7 +33,8 @@ struct PassCosts {
 PassCosts MaximaOf(const ModelSlice& slice) {
   PassCosts maxima;
   for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
-    const UnitCost cost = CostOfUnit(slice.config, unit, slice.tokens());
+    const UnitCost cost =
+        CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces);
     maxima.scratch_max = std::max(maxima.scratch_max, cost.scratch_bytes);
     maxima.deferred_max = std::max(maxima.deferred_max, cost.deferred_bytes);
   }
@@ -53,7 +54,8 @@ StageSizes ModelStage::SizesOf(const ModelSlice& slice) {
                    .workspace = Aligned(maxima.scratch_max) +
                                 Aligned(maxima.deferred_max) + 2 * boundary};
   for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
-    const UnitCost cost = CostOfUnit(slice.config, unit, slice.tokens());
+    const UnitCost cost =
+        CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces);
     sizes.saved += Aligned(cost.saved_bytes);
     sizes.deferred += Aligned(cost.deferred_bytes);
   }
@@ -74,7 +76,8 @@ ModelStage::ModelStage(const ModelSlice& slice, Backend& backend,
   int64_t saved = BatchBytes(slice);
   int64_t deferred = 0;
   for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
-    const UnitCost cost = CostOfUnit(slice.config, unit, slice.tokens());
+    const UnitCost cost =
+        CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces);
     UnitLayout layout;
     if (unit != slice.unit_begin) {
       layout.input = saved;
@@ -95,18 +98,36 @@ ModelStage::ModelStage(const ModelSlice& slice, Backend& backend,
   deferred_ = scratch_ + Aligned(maxima.scratch_max);
   gradients_[0] = deferred_ + Aligned(maxima.deferred_max);
   gradients_[1] = gradients_[0] + boundary;
-  host_tokens_.resize(slice.tokens());
-  host_labels_.resize(slice.tokens());
+  host_tokens_.resize(slice.tokens() * slice.pieces);
+  host_labels_.resize(slice.tokens() * slice.pieces);
 }
 
 absl::Status ModelStage::ReadBatch(const StagePass& pass) {
   if (BatchBytes(slice_) == 0) return absl::OkStatus();
   RETURN_IF_ERROR(
       data_->Read(pass.step, pass.microbatch, host_tokens_, host_labels_));
-  RETURN_IF_ERROR(
-      backend_.CopyIn(std::as_bytes(std::span(host_tokens_)), pass.saved));
-  return backend_.CopyIn(std::as_bytes(std::span(host_labels_)),
-                         pass.saved + BatchBytes(slice_) / 2);
+  const size_t length = static_cast<size_t>(slice_.piece_length());
+  const size_t piece = pass.earlier.size();
+  for (int64_t sample = 0; sample < slice_.microbatch_size; ++sample) {
+    const size_t begin = (sample * slice_.pieces + piece) * length;
+    std::byte* const to = pass.saved + sample * length * sizeof(int32_t);
+    RETURN_IF_ERROR(backend_.CopyIn(
+        std::as_bytes(std::span(host_tokens_).subspan(begin, length)), to));
+    RETURN_IF_ERROR(backend_.CopyIn(
+        std::as_bytes(std::span(host_labels_).subspan(begin, length)),
+        to + BatchBytes(slice_) / 2));
+  }
+  return absl::OkStatus();
+}
+
+LayerMemory ModelStage::Memory(const StagePass& pass, size_t unit) {
+  earlier_.clear();
+  for (std::byte* const saved : pass.earlier) {
+    earlier_.push_back(saved + units_[unit].saved);
+  }
+  return {.saved = pass.saved + units_[unit].saved,
+          .scratch = scratch_,
+          .earlier = earlier_};
 }
 
 LayerTokens ModelStage::Tokens(const std::byte* saved) const {
@@ -138,8 +159,7 @@ absl::Status ModelStage::Forward(const StagePass& pass) {
                             ? pass.saved + units_[unit + 1].input
                             : last_output;
     RETURN_IF_ERROR(layers_[unit]->Forward(
-        tokens, Input(pass, unit), Boundary(output),
-        {.saved = pass.saved + units_[unit].saved, .scratch = scratch_}));
+        tokens, Input(pass, unit), Boundary(output), Memory(pass, unit)));
   }
   return backend_.Synchronize();
 }
@@ -151,9 +171,8 @@ absl::Status ModelStage::Backward(const StagePass& pass) {
   for (size_t unit = layers_.size(); unit-- > 0;) {
     const Tensor dx =
         Boundary(unit == 0 ? pass.input_gradient : gradients_[unit % 2]);
-    const LayerMemory memory{.saved = pass.saved + units_[unit].saved,
-                             .deferred = deferred_,
-                             .scratch = scratch_};
+    LayerMemory memory = Memory(pass, unit);
+    memory.deferred = deferred_;
     RETURN_IF_ERROR(layers_[unit]->BackwardInput(tokens, Input(pass, unit), dy,
                                                  dx, memory));
     RETURN_IF_ERROR(
@@ -172,12 +191,11 @@ absl::Status ModelStage::BackwardInput(const StagePass& pass) {
     std::byte* dx = unit == 0
                         ? pass.input_gradient
                         : pass.deferred + units_[unit - 1].output_gradient;
+    LayerMemory memory = Memory(pass, unit);
+    memory.deferred = pass.deferred + units_[unit].deferred;
     RETURN_IF_ERROR(layers_[unit]->BackwardInput(
         tokens, Input(pass, unit), Boundary(const_cast<std::byte*>(dy)),
-        Boundary(dx),
-        {.saved = pass.saved + units_[unit].saved,
-         .deferred = pass.deferred + units_[unit].deferred,
-         .scratch = scratch_}));
+        Boundary(dx), memory));
   }
   return backend_.Synchronize();
 }
@@ -188,11 +206,11 @@ absl::Status ModelStage::BackwardWeight(const StagePass& pass) {
     const std::byte* dy = units_[unit].output_gradient < 0
                               ? pass.output_gradient
                               : pass.deferred + units_[unit].output_gradient;
+    LayerMemory memory = Memory(pass, unit);
+    memory.deferred = pass.deferred + units_[unit].deferred;
     RETURN_IF_ERROR(layers_[unit]->BackwardWeight(
         tokens, Input(pass, unit), Boundary(const_cast<std::byte*>(dy)),
-        {.saved = pass.saved + units_[unit].saved,
-         .deferred = pass.deferred + units_[unit].deferred,
-         .scratch = scratch_}));
+        memory));
   }
   return backend_.Synchronize();
 }

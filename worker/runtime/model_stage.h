@@ -14,14 +14,16 @@
 namespace penstock {
 
 // Units [unit_begin, unit_end) of a model for micro-batches of
-// `microbatch_size` samples.
+// `microbatch_size` samples, cut into `pieces` equal pieces of their sequences.
 struct ModelSlice {
   Gpt2Config config;
   int64_t unit_begin = 0;
   int64_t unit_end = 0;
   int64_t microbatch_size = 0;
+  int pieces = 1;
 
-  int64_t tokens() const { return microbatch_size * config.sequence_length; }
+  int64_t piece_length() const { return config.sequence_length / pieces; }
+  int64_t tokens() const { return microbatch_size * piece_length(); }
   bool first() const { return unit_begin == 0; }
   bool last() const { return unit_end == UnitCount(config); }
 };
@@ -56,6 +58,8 @@ class ModelStage final : public Stage {
 
   absl::Status ReadBatch(const StagePass& pass);
   LayerTokens Tokens(const std::byte* saved) const;
+  // The pass's memory as unit `unit` has it, without `deferred`.
+  LayerMemory Memory(const StagePass& pass, size_t unit);
   ConstTensor Input(const StagePass& pass, size_t unit) const;
   Tensor Boundary(std::byte* data) const;
 
@@ -70,6 +74,7 @@ class ModelStage final : public Stage {
   std::byte* gradients_[2] = {};
   std::vector<int32_t> host_tokens_;
   std::vector<int32_t> host_labels_;
+  std::vector<std::byte*> earlier_;  // Of the unit of the last Memory().
 };
 
 }  // namespace penstock

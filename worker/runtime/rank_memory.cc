@@ -196,11 +196,12 @@ StageSizes SizesOf(const Plan& plan, int stage) {
         {.config = *config,
          .unit_begin = slice.unit_begin,
          .unit_end = slice.unit_end,
-         .microbatch_size = plan.spec.batch.micro_batch_size});
+         .microbatch_size = plan.spec.batch.micro_batch_size,
+         .pieces = plan.pieces});
   }
   return SimStage(std::get<SimModel>(plan.spec.model.architecture),
                   slice.unit_end - slice.unit_begin, IsFirstStage(plan, stage),
-                  IsLastStage(plan, stage))
+                  IsLastStage(plan, stage), plan.pieces)
       .sizes();
 }
 

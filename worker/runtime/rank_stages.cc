@@ -51,7 +51,7 @@ class StageMaker {
       return std::make_unique<SimStage>(
           std::get<SimModel>(plan_.spec.model.architecture),
           slice.unit_end - slice.unit_begin, IsFirstStage(plan_, stage.stage),
-          IsLastStage(plan_, stage.stage));
+          IsLastStage(plan_, stage.stage), plan_.pieces);
     }
     const int64_t batch = plan_.spec.batch.micro_batch_size;
     std::vector<std::unique_ptr<Layer>> layers;
@@ -62,14 +62,15 @@ class StageMaker {
               *config, unit, batch, backend_,
               InBuffer(memory_, stage.unit_weights[unit - slice.unit_begin],
                        buffer),
-              LossScale(plan_)));
+              LossScale(plan_), plan_.pieces));
       layers.push_back(std::move(layer));
     }
     return std::make_unique<ModelStage>(
         ModelSlice{.config = *config,
                    .unit_begin = slice.unit_begin,
                    .unit_end = slice.unit_end,
-                   .microbatch_size = batch},
+                   .microbatch_size = batch,
+                   .pieces = plan_.pieces},
         backend_, data_, std::move(layers), stage.workspace);
   }
 

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "absl/time/time.h"
 #include "proto/base/clock.h"
 #include "proto/base/random.h"
 #include "proto/base/status_macros.h"
@@ -30,7 +29,8 @@ void SleepUntil(absl::Time end) {
 
 uint64_t Mark(const StagePass& pass, bool gradient) {
   return Mix64(static_cast<uint64_t>(pass.step) * 2 + (gradient ? 1 : 0)) ^
-         static_cast<uint64_t>(pass.microbatch);
+         (static_cast<uint64_t>(pass.earlier.size()) << 32 |
+          static_cast<uint64_t>(pass.microbatch));
 }
 
 void Write(std::byte* tensor, int64_t bytes, uint64_t mark) {
@@ -48,16 +48,24 @@ absl::Status Expect(const std::byte* tensor, int64_t bytes, uint64_t mark) {
 
 }  // namespace
 
+int64_t SimStage::boundary_bytes() const {
+  return (model_.boundary_bytes + pieces_ - 1) / pieces_;
+}
+
+absl::Duration SimStage::Time(int64_t layer_us) const {
+  return layers_ * absl::Microseconds(layer_us) / pieces_;
+}
+
 StageSizes SimStage::sizes() const {
-  return {.boundary_in = first_ ? 0 : model_.boundary_bytes,
-          .boundary_out = last_ ? 0 : model_.boundary_bytes};
+  return {.boundary_in = first_ ? 0 : boundary_bytes(),
+          .boundary_out = last_ ? 0 : boundary_bytes()};
 }
 
 absl::Status SimStage::Forward(const StagePass& pass) {
   const absl::Time begin = SteadyNow();
-  RETURN_IF_ERROR(Expect(pass.input, model_.boundary_bytes, Mark(pass, false)));
-  Write(pass.output, model_.boundary_bytes, Mark(pass, false));
-  SleepUntil(begin + layers_ * absl::Microseconds(model_.forward_us));
+  RETURN_IF_ERROR(Expect(pass.input, boundary_bytes(), Mark(pass, false)));
+  Write(pass.output, boundary_bytes(), Mark(pass, false));
+  SleepUntil(begin + Time(model_.forward_us));
   return absl::OkStatus();
 }
 
@@ -69,15 +77,14 @@ absl::Status SimStage::Backward(const StagePass& pass) {
 absl::Status SimStage::BackwardInput(const StagePass& pass) {
   const absl::Time begin = SteadyNow();
   RETURN_IF_ERROR(
-      Expect(pass.output_gradient, model_.boundary_bytes, Mark(pass, true)));
-  Write(pass.input_gradient, model_.boundary_bytes, Mark(pass, true));
-  SleepUntil(begin + layers_ * absl::Microseconds(model_.input_gradient_us));
+      Expect(pass.output_gradient, boundary_bytes(), Mark(pass, true)));
+  Write(pass.input_gradient, boundary_bytes(), Mark(pass, true));
+  SleepUntil(begin + Time(model_.input_gradient_us));
   return absl::OkStatus();
 }
 
 absl::Status SimStage::BackwardWeight(const StagePass& /*pass*/) {
-  SleepUntil(SteadyNow() +
-             layers_ * absl::Microseconds(model_.weight_gradient_us));
+  SleepUntil(SteadyNow() + Time(model_.weight_gradient_us));
   return absl::OkStatus();
 }
 

@@ -3,13 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace penstock {
 
-// The memory of one pass of a stage over one micro-batch. All of it belongs to
+// The memory of one pass of a stage over one micro-batch, or over one piece of
+// its sequences. All of it belongs to
 // the caller and stays as it is from a micro-batch's forward pass to its last
 // backward pass, except `output` and `input_gradient`, which the stage writes.
 struct StagePass {
@@ -23,9 +25,12 @@ struct StagePass {
   std::byte* input_gradient = nullptr;         // Null on the first stage.
   std::byte* saved = nullptr;                  // StageSizes::saved bytes.
   std::byte* deferred = nullptr;  // StageSizes::deferred; for I and W only.
+  // `saved` of the pieces before this one, in order; empty for the first. I and
+  // B write there, too.
+  std::span<std::byte* const> earlier = {};
 };
 
-// Bytes, per micro-batch except for the workspace.
+// Bytes, per micro-batch or piece of one, except for the workspace.
 struct StageSizes {
   int64_t boundary_in = 0;   // Input and its gradient; 0 on the first stage.
   int64_t boundary_out = 0;  // Output and its gradient; 0 on the last stage.

@@ -24,7 +24,7 @@ StepExecutor::StepExecutor(const Plan& plan, const Assignment& assignment,
       wait_max_(wait_max),
       hooks_(std::move(hooks)),
       listener_(std::move(listener)),
-      losses_(plan.spec.batch.micro_batches) {
+      losses_(plan.spec.batch.micro_batches * plan.pieces) {
   PENSTOCK_CHECK(stages.size() == memory.stages.size());
   for (size_t i = 0; i < stages.size(); ++i) {
     stages_.push_back({.memory = &memory.stages[i],
@@ -33,7 +33,7 @@ StepExecutor::StepExecutor(const Plan& plan, const Assignment& assignment,
   }
   for (const Action& action : plan.ranks[assignment.rank].program) {
     if (action.kind != ActionKind::kRecompute) continue;
-    Local(action.stage).recomputed[action.microbatch] = true;
+    Local(action.stage).recomputed[IndexOf(action)] = true;
   }
   if (hooks_.validate) speculation_.emplace(plan, assignment, memory);
 }
@@ -133,36 +133,41 @@ absl::Status StepExecutor::RunAction(int64_t step, const Action& action) {
 
 absl::Status StepExecutor::RunPass(int64_t step, const Action& action) {
   LocalStage& local = Local(action.stage);
-  const int microbatch = action.microbatch;
-  StagePass pass{
-      .step = step,
-      .microbatch = microbatch,
-      .version = action.version,
-      .input = local.memory->inputs.Find(microbatch),
-      .output_gradient = local.memory->output_gradients.Find(microbatch),
-      .saved = local.memory->activations.Find(microbatch),
-      .deferred = local.memory->deferred.Find(microbatch)};
+  const int index = IndexOf(action);
+  earlier_.clear();
+  for (int piece = 0; piece < action.piece; ++piece) {
+    earlier_.push_back(
+        local.memory->activations.Find(index - action.piece + piece));
+  }
+  StagePass pass{.step = step,
+                 .microbatch = action.microbatch,
+                 .version = action.version,
+                 .input = local.memory->inputs.Find(index),
+                 .output_gradient = local.memory->output_gradients.Find(index),
+                 .saved = local.memory->activations.Find(index),
+                 .deferred = local.memory->deferred.Find(index),
+                 .earlier = earlier_};
   if (action.kind == ActionKind::kForward) {
-    RETURN_IF_ERROR(PrepareForward(local, pass));
+    RETURN_IF_ERROR(PrepareForward(local, index, pass));
   } else if (action.kind == ActionKind::kRecompute) {
-    ASSIGN_OR_RETURN(pass.saved, local.memory->activations.Acquire(microbatch));
+    ASSIGN_OR_RETURN(pass.saved, local.memory->activations.Acquire(index));
   } else if (action.kind != ActionKind::kBackwardWeight) {
     RETURN_IF_ERROR(PrepareInputGradient(
-        local, pass, action.kind == ActionKind::kBackwardInput));
+        local, index, pass, action.kind == ActionKind::kBackwardInput));
   }
   begin_ = SteadyNow();
   RETURN_IF_ERROR(Compute(action, local, pass));
   if (action.kind == ActionKind::kForward) {
     if (IsLastStage(plan_, action.stage)) {
-      ASSIGN_OR_RETURN(losses_[microbatch], local.stage->LossSum(pass.saved));
+      ASSIGN_OR_RETURN(losses_[index], local.stage->LossSum(pass.saved));
     }
-    if (local.recomputed[microbatch]) {
-      local.memory->activations.Release(microbatch);
+    if (local.recomputed[index]) {
+      local.memory->activations.Release(index);
     }
   }
   if (action.kind == ActionKind::kBackward ||
       action.kind == ActionKind::kBackwardWeight) {
-    FinishBackward(local, microbatch);
+    FinishBackward(local, index);
   }
   return absl::OkStatus();
 }
@@ -182,61 +187,60 @@ absl::Status StepExecutor::Compute(const Action& action, LocalStage& local,
   }
 }
 
-absl::Status StepExecutor::PrepareForward(LocalStage& local, StagePass& pass) {
+absl::Status StepExecutor::PrepareForward(LocalStage& local, int index,
+                                          StagePass& pass) {
   StageMemory& memory = *local.memory;
   const int stage = memory.stage;
-  ASSIGN_OR_RETURN(pass.saved, memory.activations.Acquire(pass.microbatch));
+  ASSIGN_OR_RETURN(pass.saved, memory.activations.Acquire(index));
   if (!IsFirstStage(plan_, stage)) {
-    ASSIGN_OR_RETURN(pass.input, Receive(memory.inputs, stage - 1,
-                                         Key(pass.step, /*gradient=*/false,
-                                             stage - 1, pass.microbatch),
-                                         pass.microbatch));
+    ASSIGN_OR_RETURN(
+        pass.input,
+        Receive(memory.inputs, stage - 1,
+                Key(pass.step, /*gradient=*/false, stage - 1, index), index));
   }
   if (IsLastStage(plan_, stage)) return absl::OkStatus();
   if (IsLocal(stage + 1)) {
     ASSIGN_OR_RETURN(pass.output,
-                     Local(stage + 1).memory->inputs.Acquire(pass.microbatch));
+                     Local(stage + 1).memory->inputs.Acquire(index));
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(pass.output,
                    AcquireOutgoing(memory.outputs, pass.step, stage,
-                                   /*gradient=*/false, pass.microbatch));
+                                   /*gradient=*/false, index));
   return absl::OkStatus();
 }
 
-absl::Status StepExecutor::PrepareInputGradient(LocalStage& local,
+absl::Status StepExecutor::PrepareInputGradient(LocalStage& local, int index,
                                                 StagePass& pass,
                                                 bool deferred) {
   StageMemory& memory = *local.memory;
   const int stage = memory.stage;
   if (deferred) {
-    ASSIGN_OR_RETURN(pass.deferred, memory.deferred.Acquire(pass.microbatch));
+    ASSIGN_OR_RETURN(pass.deferred, memory.deferred.Acquire(index));
   }
   if (!IsLastStage(plan_, stage)) {
     ASSIGN_OR_RETURN(
         pass.output_gradient,
         Receive(memory.output_gradients, stage + 1,
-                Key(pass.step, /*gradient=*/true, stage + 1, pass.microbatch),
-                pass.microbatch));
+                Key(pass.step, /*gradient=*/true, stage + 1, index), index));
   }
   if (IsFirstStage(plan_, stage)) return absl::OkStatus();
   if (IsLocal(stage - 1)) {
-    ASSIGN_OR_RETURN(
-        pass.input_gradient,
-        Local(stage - 1).memory->output_gradients.Acquire(pass.microbatch));
+    ASSIGN_OR_RETURN(pass.input_gradient,
+                     Local(stage - 1).memory->output_gradients.Acquire(index));
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(pass.input_gradient,
                    AcquireOutgoing(memory.input_gradients, pass.step, stage,
-                                   /*gradient=*/true, pass.microbatch));
+                                   /*gradient=*/true, index));
   return absl::OkStatus();
 }
 
-void StepExecutor::FinishBackward(LocalStage& local, int microbatch) {
-  local.memory->activations.Release(microbatch);
-  local.memory->inputs.Release(microbatch);
-  local.memory->output_gradients.Release(microbatch);
-  local.memory->deferred.Release(microbatch);
+void StepExecutor::FinishBackward(LocalStage& local, int index) {
+  local.memory->activations.Release(index);
+  local.memory->inputs.Release(index);
+  local.memory->output_gradients.Release(index);
+  local.memory->deferred.Release(index);
 }
 
 // The tensor that a pass waits for: posted before, or written here by a stage
@@ -244,8 +248,8 @@ void StepExecutor::FinishBackward(LocalStage& local, int microbatch) {
 absl::StatusOr<const std::byte*> StepExecutor::Receive(BufferPool& pool,
                                                        int producer,
                                                        MessageKey key,
-                                                       int microbatch) {
-  const std::byte* buffer = pool.Find(microbatch);
+                                                       int index) {
+  const std::byte* buffer = pool.Find(index);
   if (buffer == nullptr) {
     return absl::InternalError("the program has not posted its receive");
   }
@@ -256,19 +260,19 @@ absl::StatusOr<const std::byte*> StepExecutor::Receive(BufferPool& pool,
 
 // Of the tensor that `stage` makes: its output or its input's gradient.
 MessageKey StepExecutor::Key(int64_t step, bool gradient, int stage,
-                             int microbatch) const {
+                             int index) const {
   if (!gradient && speculation_.has_value()) {
-    return speculation_->ActivationKey(step, stage, microbatch);
+    return speculation_->ActivationKey(step, stage, index);
   }
   return MakeKey(step,
                  gradient ? MessageKind::kGradient : MessageKind::kActivation,
-                 stage, microbatch);
+                 stage, index);
 }
 
 // A buffer to send from; when all are on their way, the oldest one's as soon as
 // it has left.
 absl::StatusOr<std::byte*> StepExecutor::AcquireOutgoing(
-    BufferPool& pool, int64_t step, int stage, bool gradient, int microbatch) {
+    BufferPool& pool, int64_t step, int stage, bool gradient, int index) {
   if (!pool.HasFree() && pool.Oldest() >= 0) {
     const int oldest = pool.Oldest();
     RETURN_IF_ERROR(link_.WaitSent(PeerOf(gradient ? stage - 1 : stage + 1),
@@ -276,21 +280,21 @@ absl::StatusOr<std::byte*> StepExecutor::AcquireOutgoing(
                                    Deadline()));
     pool.Release(oldest);
   }
-  return pool.Acquire(microbatch);
+  return pool.Acquire(index);
 }
 
 absl::Status StepExecutor::Send(int64_t step, const Action& action) {
   StageMemory& memory = *Local(action.stage).memory;
   const bool gradient = action.kind == ActionKind::kSendBackward;
   const BufferPool& pool = gradient ? memory.input_gradients : memory.outputs;
-  const std::byte* buffer = pool.Find(action.microbatch);
+  const std::byte* buffer = pool.Find(IndexOf(action));
   if (buffer == nullptr) {
     return absl::InternalError("the program sends what was not computed");
   }
   const int64_t bytes =
       gradient ? memory.sizes.boundary_in : memory.sizes.boundary_out;
   return link_.Send(PeerOf(gradient ? action.stage - 1 : action.stage + 1),
-                    Key(step, gradient, action.stage, action.microbatch),
+                    Key(step, gradient, action.stage, IndexOf(action)),
                     {buffer, static_cast<size_t>(bytes)});
 }
 
@@ -301,9 +305,9 @@ absl::Status StepExecutor::PostReceive(int64_t step, const Action& action) {
   const int64_t bytes =
       gradient ? memory.sizes.boundary_out : memory.sizes.boundary_in;
   BufferPool& pool = gradient ? memory.output_gradients : memory.inputs;
-  ASSIGN_OR_RETURN(std::byte * buffer, pool.Acquire(action.microbatch));
+  ASSIGN_OR_RETURN(std::byte * buffer, pool.Acquire(IndexOf(action)));
   return link_.PostReceive(PeerOf(producer),
-                           Key(step, gradient, producer, action.microbatch),
+                           Key(step, gradient, producer, IndexOf(action)),
                            {buffer, static_cast<size_t>(bytes)});
 }
 
@@ -323,6 +327,11 @@ absl::Status StepExecutor::FinishSends(int64_t step) {
     }
   }
   return absl::OkStatus();
+}
+
+int StepExecutor::IndexOf(const Action& action) const {
+  if (action.piece < 0) return action.microbatch;
+  return action.microbatch * plan_.pieces + action.piece;
 }
 
 StepExecutor::LocalStage& StepExecutor::Local(int stage) {

@@ -72,11 +72,14 @@ class StepExecutor {
   struct LocalStage {
     StageMemory* memory = nullptr;
     std::unique_ptr<Stage> stage;
-    // By micro-batch: what its forward pass saves is made again before its
+    // By IndexOf: what its forward pass saves is made again before its
     // backward pass, and not kept.
     std::vector<bool> recomputed;
   };
 
+  // Numbers the micro-batches of a step, or their pieces: buffers and messages
+  // are found by it.
+  int IndexOf(const Action& action) const;
   LocalStage& Local(int stage);
   bool IsLocal(int stage) const;
   int PeerOf(int stage) const;
@@ -94,17 +97,17 @@ class StepExecutor {
                        const StagePass& pass);
 
   // What a pass needs before and gives back after.
-  absl::Status PrepareForward(LocalStage& local, StagePass& pass);
-  absl::Status PrepareInputGradient(LocalStage& local, StagePass& pass,
-                                    bool deferred);
-  void FinishBackward(LocalStage& local, int microbatch);
+  absl::Status PrepareForward(LocalStage& local, int index, StagePass& pass);
+  absl::Status PrepareInputGradient(LocalStage& local, int index,
+                                    StagePass& pass, bool deferred);
+  void FinishBackward(LocalStage& local, int index);
 
   absl::StatusOr<const std::byte*> Receive(BufferPool& pool, int producer,
-                                           MessageKey key, int microbatch);
-  MessageKey Key(int64_t step, bool gradient, int stage, int microbatch) const;
+                                           MessageKey key, int index);
+  MessageKey Key(int64_t step, bool gradient, int stage, int index) const;
   absl::StatusOr<std::byte*> AcquireOutgoing(BufferPool& pool, int64_t step,
                                              int stage, bool gradient,
-                                             int microbatch);
+                                             int index);
   absl::Status Send(int64_t step, const Action& action);
   absl::Status PostReceive(int64_t step, const Action& action);
   absl::Status FinishSends(int64_t step);
@@ -117,8 +120,9 @@ class StepExecutor {
   const StepListener listener_;
   std::optional<Speculation> speculation_;  // With hooks_.validate.
   std::vector<LocalStage> stages_;
-  std::vector<double> losses_;  // By micro-batch; of the last stages.
-  absl::Time begin_;            // Of the action, when its inputs were there.
+  std::vector<double> losses_;       // By IndexOf; of the last stages.
+  std::vector<std::byte*> earlier_;  // Of the pass being made.
+  absl::Time begin_;  // Of the action, when its inputs were there.
   absl::Duration busy_;
 };
 
