@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/planner/solve/copy_reduction.h"
 #include "coordinator/planner/solve/links.h"
 #include "coordinator/schedule/generators.h"
 #include "coordinator/schedule/lower.h"
@@ -74,7 +75,10 @@ absl::StatusOr<double> MakespanOf(const SolveProblem& problem,
                                   const Solution& solution,
                                   std::vector<StageTimes> times) {
   const SolveChoice& choice = solution.choice;
-  ScheduleCosts costs{.stages = std::move(times)};
+  ScheduleCosts costs{
+      .stages = std::move(times),
+      .tied =
+          CopyReductionTimeOf(problem, solution.stages, solution.ranks) / 1000};
   for (size_t i = 0; i + 1 < solution.stages.size(); ++i) {
     costs.hops.push_back(HopAfter(problem, solution, i));
   }
@@ -86,8 +90,9 @@ absl::StatusOr<double> MakespanOf(const SolveProblem& problem,
                 .stages_per_rank = static_cast<int>(choice.stages_per_rank),
                 .costs = costs}));
   RETURN_IF_ERROR(VerifyCompute(schedule));
-  if (choice.data > 1) {
-    ASSIGN_OR_RETURN(schedule, Lower(schedule, {.reduce_gradients = true}));
+  if (choice.data > 1 || schedule.copies > 1) {
+    ASSIGN_OR_RETURN(schedule,
+                     Lower(schedule, {.reduce_gradients = choice.data > 1}));
   }
   ASSIGN_OR_RETURN(const Simulation simulation, Simulate(schedule, costs));
   return simulation.makespan;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "coordinator/planner/solve/copy_reduction.h"
 #include "coordinator/planner/solve/in_flight.h"
 #include "coordinator/planner/solve/links.h"
 #include "coordinator/schedule/generators.h"
@@ -44,8 +45,10 @@ Hop HopBetween(const SolveProblem& problem, const TickScale& scale,
 
 ScheduleCosts CostsOf(const SolveProblem& problem, const TickScale& scale,
                       const LaidOut& laid_out, int64_t micro_batch_size) {
-  ScheduleCosts costs;
   const auto& stages = laid_out.stages;
+  ScheduleCosts costs{
+      .tied = static_cast<double>(
+          scale.Time(CopyReductionTimeOf(problem, stages, laid_out.ranks)))};
   for (size_t i = 0; i < stages.size(); ++i) {
     const StageTicks& times = laid_out.times[i];
     double parameters = 0;
@@ -67,14 +70,14 @@ ScheduleCosts CostsOf(const SolveProblem& problem, const TickScale& scale,
   return costs;
 }
 
-// With reductions where there are replicas.
+// With reductions where there are replicas or copies.
 absl::StatusOr<Simulation> SimulateStep(const Schedule& schedule,
                                         const ScheduleCosts& costs,
                                         int64_t replicas, int64_t& actions) {
   actions += 2 * ActionsOf(schedule);
-  if (replicas == 1) return Simulate(schedule, costs);
+  if (replicas == 1 && schedule.copies == 1) return Simulate(schedule, costs);
   ASSIGN_OR_RETURN(const Schedule lowered,
-                   Lower(schedule, {.reduce_gradients = true}));
+                   Lower(schedule, {.reduce_gradients = replicas > 1}));
   actions += 2 * ActionsOf(lowered);
   return Simulate(lowered, costs);
 }

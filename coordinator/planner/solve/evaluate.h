@@ -36,8 +36,8 @@ absl::StatusOr<Schedule> ScheduleOf(const SolveChoice& choice,
 
 // What a step of `choice` takes at `point`: lays it out under the memory that
 // `shape`, the schedule for equal times, needs; generates the schedule for the
-// stages' real times, and simulates it with transfers and, with replicas, the
-// reduction of gradients. Recomputing is part of the backward pass.
+// stages' real times, and simulates it with transfers and, with replicas or
+// copies, the reduction of gradients. Recomputing is part of the backward pass.
 //
 // `actions` grows by the number of actions generated and simulated.
 //

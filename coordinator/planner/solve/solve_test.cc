@@ -135,5 +135,20 @@ TEST(SolveTest, SpreadsInterleavedStages) {
   }
 }
 
+TEST(SolveTest, SolvesTheExampleOfItsPage) {
+  const auto page = ReadFile("docs/plan_solve.md");
+  ASSERT_TRUE(page.ok()) << page.status();
+  const std::string fence = "```json\n";
+  const size_t begin = page->find(fence) + fence.size();
+  const auto problem =
+      ParseSolveProblem(page->substr(begin, page->find("```", begin) - begin));
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  const auto solution = Solve(*problem);
+  ASSERT_TRUE(solution.ok()) << solution.status();
+  EXPECT_GE(solution->lower_bound_us, 0.5 * solution->value_us);
+  EXPECT_FALSE(solution->alternatives.empty());
+  EXPECT_LE(solution->work, solution->budget + problem->budget / 100);
+}
+
 }  // namespace
 }  // namespace penstock
