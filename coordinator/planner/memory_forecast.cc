@@ -10,7 +10,9 @@ namespace penstock {
 namespace {
 
 constexpr int64_t kBytesMax = int64_t{1} << 59;
-constexpr int64_t kProcessBytes = int64_t{48} << 20;
+// An executor that has trained a small model: libraries, generated kernels,
+// gRPC's threads and buffers.
+constexpr int64_t kProcessBytes = int64_t{27} << 20;
 constexpr int64_t kFloatBytes = 4;
 
 // Of gradients that travel at a time when they are summed over ranks.
@@ -56,6 +58,7 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
                                ? memory.units[1]
                                : MemoryOfUnit(*config, unit, tokens, pieces));
   }
+  memory.packed = memory.units[1].weights;
   if (config->tied_embeddings) {
     memory.tied = config->vocabulary * config->hidden * kFloatBytes;
   }
@@ -122,7 +125,7 @@ MemoryForecast RankMemorySum::Forecast() const {
   memory.workspace = Sum(sum_.workspace, workspace_max_);
   // The embedding's rank alone writes the tied weight.
   memory.checkpoint = Product(3, written_ - (writes_last_ ? model_->tied : 0));
-  memory.process = kProcessBytes;
+  memory.process = Sum(kProcessBytes, model_->packed);
   return memory;
 }
 

@@ -25,6 +25,9 @@ struct ModelMemory {
   // Of the weight that the first and the last unit share; 0 when untied. Each
   // of the two counts it among its weights.
   int64_t tied = 0;
+  // What matrix products keep in an order of their own, besides the arena:
+  // about the weights of one block.
+  int64_t packed = 0;
   int64_t reduction = 0;           // A rank's buffers for sums over ranks.
   bool optimistic_update = false;  // As the job's parallelism says.
 };
@@ -78,7 +81,8 @@ class StageMemory {
 //                counted
 //   checkpoint   3 x weights: weights and moments are copied, and the copy is
 //                written while training goes on; of copy 0 alone
-//   process      48 MiB, measured
+//   process      27 MiB and what matrix products pack, as measured by
+//                tests/end_to_end/memory_forecast_test.py
 class RankMemorySum {
  public:
   // `model` must outlive this.

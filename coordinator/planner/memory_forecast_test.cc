@@ -8,7 +8,7 @@
 namespace penstock {
 namespace {
 
-constexpr int64_t kProcess = int64_t{48} << 20;
+constexpr int64_t kProcess = int64_t{27} << 20;
 
 Gpt2Config SmallConfig(bool tied) {
   return {.layers = 2,
@@ -62,7 +62,7 @@ TEST(MemoryForecastTest, AddsUpWhatTheUnitsSay) {
             std::max(block.scratch_bytes, head.scratch_bytes) +
                 block.deferred_bytes + 2 * boundary);
   EXPECT_EQ(memory.checkpoint, 3 * weights);
-  EXPECT_EQ(memory.process, kProcess);
+  EXPECT_EQ(memory.process, kProcess + WeightBytes(config, 1));
 }
 
 TEST(MemoryForecastTest, SplitBackwardDefersEveryUnit) {
@@ -95,7 +95,7 @@ TEST(MemoryForecastTest, StagesOfARankShareWorkspaceAndTiedWeight) {
   EXPECT_EQ(rank.activations, embedding.activations + head.activations);
   EXPECT_EQ(rank.workspace, std::max(embedding.workspace, head.workspace));
   EXPECT_EQ(rank.checkpoint, 3 * rank.weights);
-  EXPECT_EQ(rank.process, kProcess);
+  EXPECT_EQ(rank.process, kProcess + WeightBytes(config, 1));
   // Neither needs room for another rank's gradient of the tied weight.
   EXPECT_EQ(rank.buffers, embedding.buffers + head.buffers - 2 * tied);
 }
