@@ -12,9 +12,9 @@ namespace penstock {
 // The plan of a job whose schedule has a name.
 using PlanNamed = std::function<absl::StatusOr<Plan>(const JobSpec& spec)>;
 
-// Plans the job, whose schedule is `auto`, under every synchronous schedule
-// that executors can run and that takes the rest of its parallelism as it is,
-// with two to four stages per rank where both leave that open. Returns the plan
+// Plans the job, whose schedule is `auto`, under every synchronous schedule of
+// whole sequences that takes the rest of its parallelism as it is, with two to
+// four stages per rank where both leave that open. Returns the plan
 // with the shortest step; of those within a thousandth of it, the one whose
 // neediest rank needs least. Says in `schedule_reason` what came second and
 // what became of the others.

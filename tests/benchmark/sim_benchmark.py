@@ -4,12 +4,14 @@
     tests/benchmark/sim_benchmark.py [--schedule zbv ...] [--microbatches 32]
 
 Each synchronous schedule on 8 ranks: the step as measured beside the step as
-simulated, as a table. A layer sleeps 60/60/60 ms for F/I/W by the rank's number
-of layers, so that a rank computes as much under every schedule. Exit code 1
-when one differs by more than 3 %. Needs dist/bin (deploy/build.sh).
+simulated, as a table. All that a rank has sleeps --rank-ms for each of F, I and
+W, however many layers that is, so that a rank computes as much under every
+schedule. Exit code 1 when one differs by more than 3 %: on a busy machine, whose
+processors wake late, take longer times. Needs dist/bin (deploy/build.sh).
 """
 
 import argparse
+import json
 import statistics
 import sys
 import time
@@ -20,33 +22,29 @@ from cluster import Cluster, machine  # noqa: E402
 
 RANKS = 8
 DIFFERENCE_MAX = 0.03
-# Of a pass of all that a rank has.
-RANK_US = 60000
-# Slices of the model per rank, 1 where none are named. (A bidirectional
-# schedule's rank has two stages, each for half of the micro-batches.)
-STAGES = {"interleaved-1f1b": 2, "looped-bfs": 2, "interleaved-zb": 2, "zbv": 2,
-          "v-1f1b": 2, "v-half": 2, "v-min": 2, "hanayo": 4, "dualpipev": 2}
-SCHEDULES = ["naive", "gpipe", "gpipe-lifo", "1f1b", "1f1b-slack",
-             "interleaved-1f1b", "looped-bfs", "zb-h1", "zb-h2",
-             "interleaved-zb", "zb-auto", "zbv", "v-half", "v-min", "v-1f1b",
-             "chimera", "hanayo", "dualpipe", "dualpipev"]
+
+
+def slices(schedule):
+    """Of the model per rank. A bidirectional schedule's rank has two stages, each
+    for half of the micro-batches; where any number is legal it has two."""
+    if schedule["placement"] == "bidirectional":
+        return 1
+    return schedule["stages_per_rank"] or 2
 
 
 def job(schedule, arguments):
-    layers = RANKS * STAGES.get(schedule, 1)
-    each = RANK_US // STAGES.get(schedule, 1)
-    parallelism = {"pipeline": RANKS, "schedule": schedule}
-    if schedule == "hanayo":
-        parallelism["stages_per_rank"] = STAGES[schedule]
+    each = 1000 * arguments.rank_ms // slices(schedule)
+    parallelism = {"pipeline": RANKS, "schedule": schedule["name"]}
     if arguments.recompute:
         parallelism["recompute"] = arguments.recompute
     # One at a time takes as long as all ranks together.
-    microbatches = 4 if schedule == "naive" else arguments.microbatches
+    naive = schedule["name"] == "naive"
     return {
-        "model": {"sim": {"layers": layers, "forward_us": each,
-                          "input_gradient_us": each,
+        "model": {"sim": {"layers": RANKS * slices(schedule),
+                          "forward_us": each, "input_gradient_us": each,
                           "weight_gradient_us": each}},
-        "batch": {"micro_batch_size": 1, "micro_batches": microbatches},
+        "batch": {"micro_batch_size": 1,
+                  "micro_batches": 4 if naive else arguments.microbatches},
         "parallelism": parallelism,
         "steps": arguments.steps}
 
@@ -67,6 +65,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--schedule", action="append")
     parser.add_argument("--microbatches", type=int, default=16)
+    parser.add_argument("--rank-ms", type=int, default=120)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--recompute", choices=["never", "always",
                                                 "except_last"])
@@ -76,13 +75,19 @@ def main():
           f"{'bubble':>6} {'predicted':>9}", flush=True)
     far = []
     with Cluster(workers=RANKS, poll_seconds=2) as cluster:
-        for schedule in arguments.schedule or SCHEDULES:
+        for schedule in json.loads(
+                cluster.run_local("schedule", "list", "-o", "json")):
+            name = schedule["name"]
+            if not schedule["synchronous"]:
+                continue
+            if arguments.schedule and name not in arguments.schedule:
+                continue
             measured, simulated, bubble, predicted = measure(
                 cluster, schedule, arguments)
             difference = measured / simulated - 1
             if abs(difference) > DIFFERENCE_MAX:
-                far.append(schedule)
-            print(f"{schedule:17} {measured * 1e3:8.1f} {simulated * 1e3:9.1f} "
+                far.append(name)
+            print(f"{name:17} {measured * 1e3:8.1f} {simulated * 1e3:9.1f} "
                   f"{difference * 100:+9.2f} % {bubble:6.3f} {predicted:9.3f}",
                   flush=True)
     if far:
