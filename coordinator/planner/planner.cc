@@ -259,8 +259,7 @@ absl::StatusOr<Plan> PlanNamedSchedule(const JobSpec& spec,
 
 }  // namespace
 
-absl::StatusOr<Simulation> SimulatePlan(const Plan& plan,
-                                        const LinkShape& link) {
+Schedule ScheduleOf(const Plan& plan) {
   Schedule schedule{
       .microbatches = static_cast<int>(plan.spec.batch.micro_batches),
       .copies = plan.copies,
@@ -271,9 +270,17 @@ absl::StatusOr<Simulation> SimulatePlan(const Plan& plan,
   for (const RankPlan& rank : plan.ranks) {
     schedule.programs.push_back(rank.program);
   }
-  return Simulate(
-      schedule, CostsOf(plan.spec, plan.stages, plan.copies, plan.pieces, link),
-      {.record_actions = true});
+  return schedule;
+}
+
+ScheduleCosts PlanCosts(const Plan& plan, const LinkShape& link) {
+  return CostsOf(plan.spec, plan.stages, plan.copies, plan.pieces, link);
+}
+
+absl::StatusOr<Simulation> SimulatePlan(const Plan& plan,
+                                        const LinkShape& link) {
+  return Simulate(ScheduleOf(plan), PlanCosts(plan, link),
+                  {.record_actions = true});
 }
 
 absl::StatusOr<Plan> MakePlan(const JobSpec& spec,

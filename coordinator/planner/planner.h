@@ -5,6 +5,8 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/planner/cost_model.h"
+#include "coordinator/schedule/costs.h"
+#include "coordinator/schedule/schedule.h"
 #include "coordinator/schedule/simulate.h"
 #include "proto/job_spec.h"
 #include "proto/plan.h"
@@ -33,6 +35,12 @@ namespace penstock {
 absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
                               const std::vector<DeviceShape>& devices,
                               const LinkShape& link = {});
+
+// The programs of all ranks.
+Schedule ScheduleOf(const Plan& plan);
+
+// What the plan forecasts for each action, in seconds.
+ScheduleCosts PlanCosts(const Plan& plan, const LinkShape& link = {});
 
 // What the plan forecasts, action by action: times in seconds, indices as in
 // the plan's programs. For the planned tracks of a trace.
