@@ -140,7 +140,7 @@ void AddScheduleFlags(CLI::App& command, ScheduleFlags& flags) {
   };
   command
       .add_option("--schedule", flags.name,
-                  "One of those of `penstock schedule list`")
+                  "One of those of `penstock schedule list`, or auto")
       ->option_text("NAME")
       ->group("Schedule");
   add("--ranks", request.ranks, "Ranks of the pipeline");
@@ -153,15 +153,15 @@ void AddScheduleFlags(CLI::App& command, ScheduleFlags& flags) {
       "1f1b-slack: times 1F1B's warm-up; by the costs");
   add("--pieces", request.pieces, "seq1f1b: pieces of each sequence; 2");
   add("--activations-max", request.activations_max,
-      "zb-auto: stage activations a rank may hold; as 1F1B");
+      "zb-auto, auto: stage activations a rank may hold; as 1F1B");
+  add("--update-every", request.update_every,
+      "pipedream-2bw: micro-batches per update; as many as ranks");
   command
       .add_option("--weight-input-share", request.weight_input_share,
-                  "zb-auto: share of an activation that W needs; 1")
+                  "zb-auto, auto: share of an activation that W needs; 1")
       ->check(CLI::Range(0.0, 1.0))
       ->option_text("X")
       ->group("Schedule");
-  add("--update-every", request.update_every,
-      "pipedream-2bw: micro-batches per update; as many as ranks");
   command
       .add_flag("--vertical-sync", request.vertical_sync,
                 "pipedream: one weight version per micro-batch on all stages")
@@ -173,6 +173,31 @@ void AddScheduleFlags(CLI::App& command, ScheduleFlags& flags) {
       ->check(CLI::IsMember({"never", "always", "except_last"}))
       ->option_text("never|always|except_last")
       ->group("Schedule");
+}
+
+void AddSearchFlags(CLI::App& command, ScheduleFlags& flags) {
+  constexpr char kGroup[] = "Schedule auto";
+  command.add_option("--seed", flags.seed, "Of the search; same, same answer")
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_option("--budget", flags.budget,
+                  "Schedules to try; or how long, such as 10s, which makes the "
+                  "answer depend on the machine")
+      ->option_text("N|DURATION")
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_option("--objective", flags.objective,
+                  "The whole step, or the longest time of one rank")
+      ->check(CLI::IsMember({"makespan", "span"}))
+      ->option_text("makespan|span")
+      ->capture_default_str()
+      ->group(kGroup);
+  command
+      .add_flag("--two-copies", flags.two_copies,
+                "Each rank may hold two stages of the model's two copies")
+      ->group(kGroup);
 }
 
 }  // namespace penstock

@@ -1,6 +1,7 @@
 #ifndef COORDINATOR_CLI_SCHEDULE_FLAGS_H_
 #define COORDINATOR_CLI_SCHEDULE_FLAGS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -42,15 +43,23 @@ absl::StatusOr<ScheduleCosts> SliceCosts(const CostFlags& flags, int slices);
 absl::StatusOr<ScheduleCosts> CostsOf(const CostFlags& flags,
                                       const Schedule& schedule);
 
-// A schedule by its name and what it is made for.
+// A schedule by its name and what it is made for. The last four are for
+// "auto".
 struct ScheduleFlags {
   std::string name;
   ScheduleRequest request;
   std::string recompute = "never";
+  uint64_t seed = 0;
+  std::string budget = "4000";  // Schedules to try, or a duration.
+  std::string objective = "makespan";
+  bool two_copies = false;
 };
 
 // Adds --schedule, --ranks, --microbatches and what single schedules know.
 void AddScheduleFlags(CLI::App& command, ScheduleFlags& flags);
+
+// Adds --seed, --budget and what else "auto" knows.
+void AddSearchFlags(CLI::App& command, ScheduleFlags& flags);
 
 }  // namespace penstock
 

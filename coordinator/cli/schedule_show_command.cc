@@ -106,6 +106,7 @@ void AddScheduleShowCommand(CLI::App& schedule, Context& context) {
   CLI::App& show = *schedule.add_subcommand(
       "show", "Show what each rank does: text, CSV, JSON, or a timeline");
   AddScheduleFlags(show, options->schedule);
+  AddSearchFlags(show, options->schedule);
   AddCostFlags(show, options->costs);
   show.add_flag("--lowered", options->lowered,
                 "With transfers, reductions and the optimizer");

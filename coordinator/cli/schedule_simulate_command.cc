@@ -14,6 +14,7 @@
 #include "coordinator/schedule/simulate.h"
 #include "coordinator/schedule/verify.h"
 #include "fmt/format.h"
+#include "nlohmann/json.hpp"
 #include "proto/base/status_macros.h"
 
 namespace penstock {
@@ -66,7 +67,11 @@ absl::StatusOr<int> Run(const Options& options, Context& context) {
       options.file.path.empty() ? options.schedule.name : options.file.path;
   std::ostream& out = context.console.out;
   if (options.form == "json") {
-    out << SimulationJson(simulation).dump(2) << "\n";
+    nlohmann::ordered_json json = SimulationJson(simulation);
+    if (chosen.synthesis.has_value()) {
+      json["auto"] = SynthesisJson(*chosen.synthesis);
+    }
+    out << json.dump(2) << "\n";
   } else if (drawn) {
     ASSIGN_OR_RETURN(const std::string drawing,
                      DrawSchedule(chosen.schedule, simulation, name, unit));
@@ -74,6 +79,7 @@ absl::StatusOr<int> Run(const Options& options, Context& context) {
   } else {
     out << SimulationText(chosen.schedule, simulation, unit,
                           context.console.width);
+    if (chosen.synthesis.has_value()) out << SynthesisText(*chosen.synthesis);
   }
   return kExitOk;
 }
@@ -85,6 +91,7 @@ void AddScheduleSimulateCommand(CLI::App& schedule, Context& context) {
   CLI::App& simulate = *schedule.add_subcommand(
       "simulate", "Simulate a step: its time, bubble and activations");
   AddScheduleFlags(simulate, options->schedule);
+  AddSearchFlags(simulate, options->schedule);
   simulate
       .add_option("--input", options->file.path,
                   "Somebody's schedule in PyTorch's CSV")
