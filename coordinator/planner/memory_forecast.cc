@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kBytesMax = int64_t{1} << 59;
 // An executor that has trained a small model: libraries, generated kernels,
 // gRPC's threads and buffers.
-constexpr int64_t kProcessBytes = int64_t{27} << 20;
+constexpr int64_t kProcessBytes = int64_t{25} << 20;
 constexpr int64_t kFloatBytes = 4;
 
 // Of gradients that travel at a time when they are summed over ranks.

@@ -8,7 +8,7 @@
 namespace penstock {
 namespace {
 
-constexpr int64_t kProcess = int64_t{27} << 20;
+constexpr int64_t kProcess = int64_t{25} << 20;
 
 Gpt2Config SmallConfig(bool tied) {
   return {.layers = 2,

@@ -237,7 +237,7 @@ TEST(PlannerTest, RecomputesOnlyWhereMemoryAsksForIt) {
   // Told to, and where the partition alone cannot help, the hint is true.
   spec.parallelism.recompute = Recompute::kNever;
   spec.batch = {.micro_batch_size = 16, .micro_batches = 8};
-  devices = Devices(2, 450 << 20);
+  devices = Devices(2, 430 << 20);
   const std::string message(MakePlan(spec, devices).status().message());
   ASSERT_NE(message.find("parallelism.recompute always"), std::string::npos)
       << message;
