@@ -10,6 +10,7 @@
 #include "coordinator/cli/data_command.h"
 #include "coordinator/cli/doctor_command.h"
 #include "coordinator/cli/exit_code.h"
+#include "coordinator/cli/explain_command.h"
 #include "coordinator/cli/job_commands.h"
 #include "coordinator/cli/plan_command.h"
 #include "coordinator/cli/schedule_command.h"
@@ -40,6 +41,7 @@ void AddCommands(CLI::App& app, Context& context) {
   AddWatchCommand(job, context);
   AddStreamCommands(job, context);
   AddTraceCommand(job, context);
+  AddExplainCommand(job, context);
   AddTuneCommand(job, context);
   AddScheduleCommands(app, context);
   AddWorkerCommands(app, context);

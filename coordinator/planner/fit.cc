@@ -202,10 +202,10 @@ std::string Explain(const MemoryForecast& memory) {
   return fmt::format(
       "weights {}, gradients {}, optimizer {}, activations {}, buffers {}, "
       "workspace {}, checkpoint {}, process {}",
-      BytesText(memory.weights), BytesText(memory.gradients),
-      BytesText(memory.optimizer), BytesText(memory.activations),
-      BytesText(memory.buffers), BytesText(memory.workspace),
-      BytesText(memory.checkpoint), BytesText(memory.process));
+      MemoryText(memory.weights), MemoryText(memory.gradients),
+      MemoryText(memory.optimizer), MemoryText(memory.activations),
+      MemoryText(memory.buffers), MemoryText(memory.workspace),
+      MemoryText(memory.checkpoint), MemoryText(memory.process));
 }
 
 // What the fastest partition would need on the rank that lacks most.
@@ -223,8 +223,8 @@ std::string Shortage(const JobSpec& spec, const ModelMemory& model,
     if (lacks <= lacks_most) continue;
     lacks_most = lacks;
     text = fmt::format("rank {} would need {} ({}), and its device has {}",
-                       rank, BytesText(memory.total()), Explain(memory),
-                       BytesText(devices[rank].memory_bytes));
+                       rank, MemoryText(memory.total()), Explain(memory),
+                       MemoryText(devices[rank].memory_bytes));
   }
   return text;
 }

@@ -129,7 +129,7 @@ MemoryForecast RankMemorySum::Forecast() const {
   return memory;
 }
 
-std::string BytesText(int64_t bytes) {
+std::string MemoryText(int64_t bytes) {
   const double value = static_cast<double>(bytes);
   if (bytes >= int64_t{1} << 30) {
     return fmt::format("{:.1f} GiB", value / (1 << 30));

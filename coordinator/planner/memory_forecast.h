@@ -107,7 +107,7 @@ class RankMemorySum {
 };
 
 // "1.5 GiB", for messages.
-std::string BytesText(int64_t bytes);
+std::string MemoryText(int64_t bytes);
 
 }  // namespace penstock
 

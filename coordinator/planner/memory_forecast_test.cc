@@ -153,9 +153,9 @@ TEST(MemoryForecastTest, SaturatesInsteadOfOverflowing) {
 }
 
 TEST(MemoryForecastTest, BytesAreReadable) {
-  EXPECT_EQ(BytesText(1000), "1000 bytes");
-  EXPECT_EQ(BytesText(3 << 19), "1.5 MiB");
-  EXPECT_EQ(BytesText(int64_t{5} << 30), "5.0 GiB");
+  EXPECT_EQ(MemoryText(1000), "1000 bytes");
+  EXPECT_EQ(MemoryText(3 << 19), "1.5 MiB");
+  EXPECT_EQ(MemoryText(int64_t{5} << 30), "5.0 GiB");
 }
 
 }  // namespace
