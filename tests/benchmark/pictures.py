@@ -135,7 +135,7 @@ Measured on {machine} by
 
 ```sh
 deploy/build.sh && bazel build //tests/benchmark:chart
-tests/benchmark/pictures.py
+tests/benchmark/pictures.py{flags}
 ```
 
 on real worker processes over real links, medians of {steps} steps. The simulator's
@@ -198,7 +198,8 @@ def page(arguments, parts):
     ranks = len(next(iter(memory.values()))["activations"])
     head = ["", *(f"rank {rank}" for rank in range(ranks))]
     return PAGE.format(
-        machine=machine(), steps=2 if arguments.quick else 5,
+        machine=machine(), flags=" --quick" if arguments.quick else "",
+        steps=2 if arguments.quick else 5,
         layers=LAYERS, layer_ms=LAYER_US / 1000, ranks=arguments.ranks[-2],
         ranks_max=arguments.ranks[-1], batches=arguments.batches[-2],
         over_batches=tabled(over_batches, "utilisation", ".1f",
