@@ -9,7 +9,8 @@
 namespace penstock {
 namespace {
 
-absl::Status CheckTensor(std::string_view operation, const NamedTensor& named) {
+absl::Status CheckTensor(std::string_view operation,
+                         const TensorArgument& named) {
   const ConstTensor& tensor = named.tensor;
   if (tensor.rows < 0 || tensor.cols < 0 || tensor.stride < tensor.cols) {
     return absl::InvalidArgumentError(fmt::format(
@@ -27,7 +28,7 @@ absl::Status CheckTensor(std::string_view operation, const NamedTensor& named) {
 
 }  // namespace
 
-absl::Status CheckShape(std::string_view operation, const NamedTensor& named,
+absl::Status CheckShape(std::string_view operation, const TensorArgument& named,
                         int64_t rows, int64_t cols) {
   RETURN_IF_ERROR(CheckTensor(operation, named));
   if (named.tensor.rows != rows || named.tensor.cols != cols) {
@@ -39,9 +40,9 @@ absl::Status CheckShape(std::string_view operation, const NamedTensor& named,
 }
 
 absl::Status CheckSameShape(std::string_view operation,
-                            std::initializer_list<NamedTensor> tensors) {
+                            std::initializer_list<TensorArgument> tensors) {
   const ConstTensor& first = tensors.begin()->tensor;
-  for (const NamedTensor& named : tensors) {
+  for (const TensorArgument& named : tensors) {
     RETURN_IF_ERROR(CheckShape(operation, named, first.rows, first.cols));
   }
   return absl::OkStatus();
@@ -80,8 +81,8 @@ absl::Status CheckMatmul(const MatmulArgs& args) {
 
 absl::Status CheckAttention(std::string_view operation,
                             const AttentionShape& shape,
-                            std::initializer_list<NamedTensor> queries,
-                            std::initializer_list<NamedTensor> keys) {
+                            std::initializer_list<TensorArgument> queries,
+                            std::initializer_list<TensorArgument> keys) {
   if (shape.batch < 0 || shape.sequence < 0 || shape.heads < 0 ||
       shape.head_dim < 1 || shape.before < 0) {
     return absl::InvalidArgumentError(fmt::format(
@@ -91,11 +92,11 @@ absl::Status CheckAttention(std::string_view operation,
         shape.before));
   }
   const int64_t width = shape.heads * shape.head_dim;
-  for (const NamedTensor& named : queries) {
+  for (const TensorArgument& named : queries) {
     RETURN_IF_ERROR(
         CheckShape(operation, named, shape.batch * shape.sequence, width));
   }
-  for (const NamedTensor& named : keys) {
+  for (const TensorArgument& named : keys) {
     RETURN_IF_ERROR(
         CheckShape(operation, named, shape.batch * shape.keys(), width));
   }
@@ -104,7 +105,7 @@ absl::Status CheckAttention(std::string_view operation,
 
 absl::Status CheckEmbedding(std::string_view operation, int64_t sequence,
                             ConstTensor token_table, ConstTensor position_table,
-                            const NamedTensor& rows) {
+                            const TensorArgument& rows) {
   RETURN_IF_ERROR(CheckTensor(operation, rows));
   RETURN_IF_ERROR(CheckShape(operation, {"token_table", token_table},
                              token_table.rows, rows.tensor.cols));

@@ -18,7 +18,7 @@ namespace penstock {
 //   InvalidArgument: as its comment says.
 
 // A tensor under the name by which a message calls it.
-struct NamedTensor {
+struct TensorArgument {
   std::string_view name;
   ConstTensor tensor;
 };
@@ -26,11 +26,12 @@ struct NamedTensor {
 // All have the first one's rows and columns. Refuses negative sizes, a stride
 // below cols, and null data in a tensor that is not empty.
 absl::Status CheckSameShape(std::string_view operation,
-                            std::initializer_list<NamedTensor> tensors);
+                            std::initializer_list<TensorArgument> tensors);
 
 // `tensor` is [rows, cols] and valid as above.
-absl::Status CheckShape(std::string_view operation, const NamedTensor& tensor,
-                        int64_t rows, int64_t cols);
+absl::Status CheckShape(std::string_view operation,
+                        const TensorArgument& tensor, int64_t rows,
+                        int64_t cols);
 
 absl::Status CheckCount(std::string_view operation, int64_t count);
 
@@ -42,14 +43,14 @@ absl::Status CheckMatmul(const MatmulArgs& args);
 // too, [batch * keys(), heads * head_dim].
 absl::Status CheckAttention(std::string_view operation,
                             const AttentionShape& shape,
-                            std::initializer_list<NamedTensor> queries,
-                            std::initializer_list<NamedTensor> keys);
+                            std::initializer_list<TensorArgument> queries,
+                            std::initializer_list<TensorArgument> keys);
 
 // `rows` is [n, cols] with tables of cols columns; a sequence of at least one
 // position fits into `position_table`.
 absl::Status CheckEmbedding(std::string_view operation, int64_t sequence,
                             ConstTensor token_table, ConstTensor position_table,
-                            const NamedTensor& rows);
+                            const TensorArgument& rows);
 
 // Sizes and hyperparameters for which the formula has a value.
 absl::Status CheckAdamW(const AdamWArgs& args);

@@ -55,7 +55,7 @@ TEST(ArgumentsTest, MatmulAccumulatesWithoutBiasOrAddend) {
 
 TEST(ArgumentsTest, EmbeddingNeedsAPositionForEveryRow) {
   const ConstTensor table = Float32(data, 5, 2);
-  const NamedTensor rows{"out", Float32(data, 6, 2)};
+  const TensorArgument rows{"out", Float32(data, 6, 2)};
   EXPECT_TRUE(CheckEmbedding("embedding", 5, table, table, rows).ok());
   EXPECT_FALSE(CheckEmbedding("embedding", 6, table, table, rows).ok());
   EXPECT_FALSE(CheckEmbedding("embedding", 0, table, table, rows).ok());

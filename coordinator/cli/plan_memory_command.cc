@@ -58,12 +58,12 @@ std::string Size(double bytes) {
   return BytesText(static_cast<int64_t>(bytes));
 }
 
-std::string RanksText(const std::vector<RankMemory>& ranks, int width) {
+std::string RanksText(const std::vector<ModelRankMemory>& ranks, int width) {
   Table table({"RANK>", "LAYERS>", "PARAMETERS>", "WEIGHTS>", "GRADIENTS>",
                "OPTIMIZER>", "IN FLIGHT>", "ACTIVATIONS>", "LOGITS>",
                "TOTAL>"});
   for (size_t rank = 0; rank < ranks.size(); ++rank) {
-    const RankMemory& memory = ranks[rank];
+    const ModelRankMemory& memory = ranks[rank];
     table.AddRow({fmt::to_string(rank), fmt::to_string(memory.layers),
                   CountText(static_cast<double>(memory.parameters)),
                   Size(memory.weights), Size(memory.gradients),
@@ -74,10 +74,10 @@ std::string RanksText(const std::vector<RankMemory>& ranks, int width) {
   return table.ToString(width);
 }
 
-std::string RanksJson(const std::vector<RankMemory>& ranks) {
+std::string RanksJson(const std::vector<ModelRankMemory>& ranks) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (size_t rank = 0; rank < ranks.size(); ++rank) {
-    const RankMemory& memory = ranks[rank];
+    const ModelRankMemory& memory = ranks[rank];
     rows.push_back({{"rank", rank},
                     {"layers", memory.layers},
                     {"parameters", memory.parameters},
@@ -99,7 +99,8 @@ absl::StatusOr<int> Run(const Options& options, Context& context) {
   TransformerShape& model = run.model;
   if (model.kv_heads == 0) model.kv_heads = model.heads;
   if (model.feed_forward == 0) model.feed_forward = 4 * model.hidden;
-  ASSIGN_OR_RETURN(const std::vector<RankMemory> ranks, MemoryOfRanks(run));
+  ASSIGN_OR_RETURN(const std::vector<ModelRankMemory> ranks,
+                   MemoryOfRanks(run));
   context.console.out << (options.format == OutputFormat::kTable
                               ? RanksText(ranks, context.console.width)
                               : RanksJson(ranks));

@@ -28,7 +28,7 @@ class MemoryLimit : public StageLimit {
 
   void Begin(int slice) override {
     rank_ = schedule_.schedule.rank_of_stage[slice];
-    memory_ = StageMemory(model_);
+    memory_ = StageMemorySum(model_);
   }
 
   bool Add(int64_t unit) override {
@@ -42,7 +42,7 @@ class MemoryLimit : public StageLimit {
   const std::vector<DeviceShape>& devices_;
   const JobSchedule& schedule_;
   int rank_ = 0;
-  StageMemory memory_;
+  StageMemorySum memory_;
 };
 
 class NoLimit : public StageLimit {
@@ -248,7 +248,7 @@ MemoryForecast ForecastRank(const ModelMemory& model,
   RankMemorySum sum(model);
   for (const StageBuffers& buffers : schedule.buffers[rank]) {
     const int slice = schedule.schedule.SliceOf(buffers.stage);
-    StageMemory stage(model);
+    StageMemorySum stage(model);
     for (int64_t unit = cuts[slice]; unit < cuts[slice + 1]; ++unit) {
       stage.Add(unit);
     }

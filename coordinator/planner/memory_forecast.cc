@@ -65,7 +65,7 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
   return memory;
 }
 
-void StageMemory::Add(int64_t unit) {
+void StageMemorySum::Add(int64_t unit) {
   const UnitMemory& memory = model_->units[unit];
   ++units_;
   weights_ = Sum(weights_, memory.weights);
@@ -78,14 +78,14 @@ void StageMemory::Add(int64_t unit) {
       has_last_ || unit + 1 == static_cast<int64_t>(model_->units.size());
 }
 
-MemoryForecast StageMemory::Forecast(const StageBuffers& buffers) const {
+MemoryForecast StageMemorySum::Forecast(const StageBuffers& buffers) const {
   RankMemorySum rank(*model_);
   rank.Add(*this, buffers);
   return rank.Forecast();
 }
 
-void RankMemorySum::Add(const StageMemory& stage, const StageBuffers& buffers,
-                        bool written) {
+void RankMemorySum::Add(const StageMemorySum& stage,
+                        const StageBuffers& buffers, bool written) {
   const int64_t boundary = model_->boundary;
   const int64_t inner =
       Product(std::max<int64_t>(stage.units_ - 1, 0), boundary);

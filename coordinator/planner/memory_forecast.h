@@ -38,10 +38,10 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies = 1, int pieces = 1);
 
 // The bytes of one stage, unit by unit. All arithmetic saturates at 2^59, so
 // that a forecast's total cannot overflow.
-class StageMemory {
+class StageMemorySum {
  public:
   // `model` must outlive this.
-  explicit StageMemory(const ModelMemory& model) : model_(&model) {}
+  explicit StageMemorySum(const ModelMemory& model) : model_(&model) {}
 
   // Adds a unit next to those added before, at either end.
   void Add(int64_t unit);
@@ -90,7 +90,7 @@ class RankMemorySum {
 
   // Adds a stage of the rank. Of a bidirectional schedule's copies the first
   // alone is `written` into checkpoints.
-  void Add(const StageMemory& stage, const StageBuffers& buffers,
+  void Add(const StageMemorySum& stage, const StageBuffers& buffers,
            bool written = true);
 
   MemoryForecast Forecast() const;

@@ -27,7 +27,7 @@ JobSpec Job(const Gpt2Config& config) {
 MemoryForecast Forecast(const JobSpec& spec, int64_t begin, int64_t end,
                         const StageBuffers& buffers) {
   const ModelMemory model = MemoryOfModel(spec);
-  StageMemory stage(model);
+  StageMemorySum stage(model);
   for (int64_t unit = begin; unit < end; ++unit) stage.Add(unit);
   return stage.Forecast(buffers);
 }
@@ -79,9 +79,9 @@ TEST(MemoryForecastTest, StagesOfARankShareWorkspaceAndTiedWeight) {
   const Gpt2Config config = SmallConfig(true);
   const int64_t tied = 32 * 16 * 4;
   const ModelMemory model = MemoryOfModel(Job(config));
-  StageMemory first(model);
+  StageMemorySum first(model);
   first.Add(0);
-  StageMemory last(model);
+  StageMemorySum last(model);
   last.Add(3);
   const StageBuffers buffers{.activations = 2};
   RankMemorySum sum(model);
@@ -102,9 +102,9 @@ TEST(MemoryForecastTest, StagesOfARankShareWorkspaceAndTiedWeight) {
 
 TEST(MemoryForecastTest, TheSecondCopyIsHeldButNotWritten) {
   const ModelMemory model = MemoryOfModel(Job(SmallConfig(false)), 2);
-  StageMemory one(model);
+  StageMemorySum one(model);
   one.Add(1);
-  StageMemory two(model);
+  StageMemorySum two(model);
   two.Add(2);
   RankMemorySum sum(model);
   sum.Add(one, {}, /*written=*/true);

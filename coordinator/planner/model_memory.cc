@@ -81,9 +81,9 @@ int64_t InFlightOf(const MemoryRun& run, int64_t rank) {
                                    microbatches);
 }
 
-RankMemory MemoryOfRank(const MemoryRun& run, int64_t rank) {
+ModelRankMemory MemoryOfRank(const MemoryRun& run, int64_t rank) {
   const bool last = rank + 1 == run.pipeline;
-  RankMemory memory{.layers = LayersOf(run, rank)};
+  ModelRankMemory memory{.layers = LayersOf(run, rank)};
   int64_t parameters = memory.layers * LayerParameters(run.model);
   if (rank == 0) parameters += EmbeddingParameters(run.model);
   if (last) {
@@ -117,9 +117,10 @@ RankMemory MemoryOfRank(const MemoryRun& run, int64_t rank) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<RankMemory>> MemoryOfRanks(const MemoryRun& run) {
+absl::StatusOr<std::vector<ModelRankMemory>> MemoryOfRanks(
+    const MemoryRun& run) {
   RETURN_IF_ERROR(CheckRun(run));
-  std::vector<RankMemory> ranks;
+  std::vector<ModelRankMemory> ranks;
   for (int64_t rank = 0; rank < run.pipeline; ++rank) {
     ranks.push_back(MemoryOfRank(run, rank));
   }

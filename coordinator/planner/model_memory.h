@@ -27,7 +27,7 @@ struct MemoryRun {
 
 // What one rank of the pipeline holds. Embedding and head are not counted among
 // the layers, but their parameters are.
-struct RankMemory {
+struct ModelRankMemory {
   int64_t layers = 0;
   int64_t parameters = 0;  // Of one tensor-parallel rank.
   double weights = 0;      // Bytes, from here on.
@@ -49,7 +49,8 @@ struct RankMemory {
 // Errors:
 //   InvalidArgument: a size that is not positive, or does not divide another:
 //     the field, its value and what would be accepted.
-absl::StatusOr<std::vector<RankMemory>> MemoryOfRanks(const MemoryRun& run);
+absl::StatusOr<std::vector<ModelRankMemory>> MemoryOfRanks(
+    const MemoryRun& run);
 
 }  // namespace penstock
 

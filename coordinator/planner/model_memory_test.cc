@@ -26,7 +26,7 @@ MemoryRun Llama8B(int64_t sequence, int64_t pipeline) {
 }
 
 // The figure shows whole MiB, and four times the weights' as the optimizer's.
-void ExpectFigure(const RankMemory& rank, const nlohmann::json& row) {
+void ExpectFigure(const ModelRankMemory& rank, const nlohmann::json& row) {
   const std::vector<double> gib = row["fig_GiB"];
   const double weights = std::floor(rank.weights / kMiB);
   EXPECT_EQ(weights, row["params_MiB_floor"]);
@@ -63,7 +63,7 @@ TEST(ModelMemoryTest, KeepsEveryLayerAndParameter) {
     ASSERT_TRUE(ranks.ok()) << ranks.status();
     int64_t layers = 0;
     int64_t parameters = 0;
-    for (const RankMemory& rank : *ranks) {
+    for (const ModelRankMemory& rank : *ranks) {
       layers += rank.layers;
       parameters += rank.parameters;
     }

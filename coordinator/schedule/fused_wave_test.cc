@@ -20,7 +20,7 @@ TEST(WavePatternTest, NoTwoActionsOfARankMeet) {
         ASSERT_EQ(pattern.begins.size(), 2 * pattern.stages());
         // The bubble of a pattern does not grow with the micro-batches.
         const int many = 40;
-        const UnitTimes times =
+        const TimesInUnits times =
             ExecuteInUnits(FusedWave({ranks, stages_per_rank, many}));
         ASSERT_EQ(times.error, "");
         EXPECT_LE(times.makespan, pattern.period() * many + pattern.end());
@@ -33,7 +33,8 @@ TEST(FusedWaveTest, KeepsTheLimitOnActivations) {
   for (int ranks = 1; ranks <= 8; ++ranks) {
     const int least = PeakActivations(FindWavePatterns(ranks, 2).front());
     for (const int limit : {least, least + 1, 2 * ranks + 3}) {
-      const UnitTimes times = ExecuteInUnits(FusedWave({ranks, 2, 24, limit}));
+      const TimesInUnits times =
+          ExecuteInUnits(FusedWave({ranks, 2, 24, limit}));
       ASSERT_EQ(times.error, "");
       EXPECT_LE(*std::max_element(times.peaks.begin(), times.peaks.end()),
                 limit);

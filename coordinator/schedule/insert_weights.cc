@@ -133,7 +133,7 @@ class Inserter {
   void Pass(int rank, const Action& pass, double arrival) {
     Rank& state = ranks_[rank];
     const StageTimes& times = instance_.costs.stages[pass.stage];
-    const StageMemory& memory = instance_.memory[pass.stage];
+    const ActivationMemory& memory = instance_.memory[pass.stage];
     const bool forward = pass.kind == ActionKind::kForward;
     const double start = std::max(state.free, arrival);
     if (state.first_start < 0) state.first_start = start;

@@ -193,7 +193,7 @@ void ListScheduler::Execute(int rank, std::vector<Action>& program) {
   Rank& state = ranks_[rank];
   const auto [start, kind, index] = state.next;
   Stage& stage = stages_[index];
-  const StageMemory& memory = instance_.memory[index];
+  const ActivationMemory& memory = instance_.memory[index];
   if (state.first_start < 0) state.first_start = start;
   state.free = start + TimeOf(instance_.costs.stages[index], kind);
   int microbatch = 0;

@@ -132,7 +132,7 @@ class Search {
     bool valid = true;
     for (Action& action : programs_[rank]) {
       Counts& counts = counts_[action.stage];
-      const StageMemory& memory = instance_.memory[action.stage];
+      const ActivationMemory& memory = instance_.memory[action.stage];
       int place = 0;
       if (action.kind == ActionKind::kForward) {
         place = counts.forwards++;

@@ -95,7 +95,7 @@ std::vector<RankBound> BoundsOf(const PipelineInstance& instance) {
   for (int stage = 0; stage < instance.stages(); ++stage) {
     RankBound& rank = ranks[instance.rank_of_stage[stage]];
     const StageTimes& times = instance.costs.stages[stage];
-    const StageMemory& memory = instance.memory[stage];
+    const ActivationMemory& memory = instance.memory[stage];
     const double forward = ForwardWork(instance, stage);
     rank.passes += m * (forward + times.input_gradient);
     rank.work += m * (forward + times.input_gradient + times.weight_gradient);

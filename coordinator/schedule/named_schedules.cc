@@ -32,7 +32,7 @@ int ActivationsMax(const PipelineInstance& instance) {
 
 double WeightInputShare(const PipelineInstance& instance) {
   double share = 0;
-  for (const StageMemory& memory : instance.memory) {
+  for (const ActivationMemory& memory : instance.memory) {
     share = std::max(share, memory.weight_input / memory.activation);
   }
   return share;

@@ -69,15 +69,15 @@ PipelineInstance WithEvenTimes(PipelineInstance instance) {
   return instance;
 }
 
-std::vector<WavePattern> PatternsFor(const PipelineInstance& instance) {
+std::vector<SlopePattern> PatternsFor(const PipelineInstance& instance) {
   double activations = std::numeric_limits<double>::infinity();
   for (int rank = 0; rank < instance.ranks; ++rank) {
     activations = std::min(activations, instance.memory_max[rank] /
                                             instance.memory[rank].activation);
   }
-  std::vector<std::pair<double, WavePattern>> patterns;
+  std::vector<std::pair<double, SlopePattern>> patterns;
   for (int code = 0; code < 256 * 4; ++code) {
-    WavePattern pattern{.gap = code % 4};
+    SlopePattern pattern{.gap = code % 4};
     int slopes = 0;
     for (int i = 0; i < 4; ++i) {
       slopes += pattern.slopes[i] = 1 + (code >> (2 * i + 2)) % 4;
@@ -90,13 +90,13 @@ std::vector<WavePattern> PatternsFor(const PipelineInstance& instance) {
   std::stable_sort(
       patterns.begin(), patterns.end(),
       [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<WavePattern> sorted;
+  std::vector<SlopePattern> sorted;
   for (const auto& [distance, pattern] : patterns) sorted.push_back(pattern);
   return sorted;
 }
 
 TimedSchedule LayOut(const PipelineInstance& instance,
-                     const WavePattern& pattern) {
+                     const SlopePattern& pattern) {
   const int p = instance.ranks;
   const int last = instance.stages() - 1;
   TimedSchedule laid;

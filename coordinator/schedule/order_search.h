@@ -28,7 +28,7 @@ std::vector<PassOrders> WarmUpOrders(const PipelineInstance& instance);
 // rank the four passes are `slopes` slots apart; `gap` free slots lie between
 // the last F and the first I, `back_gap` where I turns. An activation then
 // lives (sum of slopes) / period micro-batches on each rank.
-struct WavePattern {
+struct SlopePattern {
   int slopes[4] = {1, 1, 1, 1};  // F down, F up, I down, I up.
   int gap = 0;
   int back_gap = 0;
@@ -40,11 +40,11 @@ PipelineInstance WithEvenTimes(PipelineInstance instance);
 
 // Patterns with slopes from 1 to 4 and gaps of 0 to 3 slots whose activations
 // are about the instance's memory, the nearest first.
-std::vector<WavePattern> PatternsFor(const PipelineInstance& instance);
+std::vector<SlopePattern> PatternsFor(const PipelineInstance& instance);
 
 // The pattern's slots as times. Requires a V of two stages per rank.
 TimedSchedule LayOut(const PipelineInstance& instance,
-                     const WavePattern& pattern);
+                     const SlopePattern& pattern);
 
 }  // namespace penstock
 

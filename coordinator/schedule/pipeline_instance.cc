@@ -35,7 +35,7 @@ bool KeepsToMemory(const PipelineInstance& instance,
     double held = 0;
     for (const Action& action : programs[rank]) {
       if (!IsCompute(action.kind)) continue;
-      const StageMemory& memory = instance.memory[action.stage];
+      const ActivationMemory& memory = instance.memory[action.stage];
       if (action.kind == ActionKind::kForward) {
         held += memory.activation;
       } else if (action.kind == ActionKind::kBackward) {

@@ -11,7 +11,7 @@
 namespace penstock {
 
 // What one micro-batch occupies on one stage, in any one unit.
-struct StageMemory {
+struct ActivationMemory {
   double activation = 1;  // From the start of F to the end of I or B.
   // From the end of I to the end of W: what W needs of it; <= activation.
   double weight_input = 1;
@@ -24,8 +24,8 @@ struct PipelineInstance {
   int copies = 1;        // See Schedule.
   std::vector<int> rank_of_stage;
   ScheduleCosts costs;
-  std::vector<StageMemory> memory;  // Per stage.
-  std::vector<double> memory_max;   // Per rank.
+  std::vector<ActivationMemory> memory;  // Per stage.
+  std::vector<double> memory_max;        // Per rank.
 
   int stages() const { return static_cast<int>(rank_of_stage.size()); }
   int stages_per_copy() const { return stages() / copies; }

@@ -127,7 +127,7 @@ class ScheduleSearch {
     constexpr size_t kTaken = 3;
     std::vector<std::pair<double, PassOrders>> best;
     const int looks = options_.evaluations / 2;
-    for (const WavePattern& pattern : PatternsFor(instance_)) {
+    for (const SlopePattern& pattern : PatternsFor(instance_)) {
       if (Done() || found_.evaluations > looks) break;
       const TimedSchedule laid = LayOut(instance_, pattern);
       for (PassOrders orders : {Squeeze(even_, laid), laid.programs}) {

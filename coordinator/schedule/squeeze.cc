@@ -93,7 +93,7 @@ class Squeezer {
   }
 
   double Change(const Action& action) const {
-    const StageMemory& memory = instance_.memory[action.stage];
+    const ActivationMemory& memory = instance_.memory[action.stage];
     if (action.kind == ActionKind::kForward) return memory.activation;
     if (action.kind == ActionKind::kBackwardWeight) return -memory.weight_input;
     return weights_ ? memory.weight_input - memory.activation

@@ -55,7 +55,7 @@ absl::Status Check(const SynthesizeRequest& request) {
       return refuse("costs must be finite and not below 0, every one of them");
     }
   }
-  for (const StageMemory& memory : request.memory) {
+  for (const ActivationMemory& memory : request.memory) {
     if (!(memory.activation > 0) || !std::isfinite(memory.activation) ||
         !IsAmount(memory.weight_input) ||
         memory.weight_input > memory.activation) {
@@ -85,8 +85,9 @@ StageTimes Join(const std::vector<StageTimes>& slices, int begin, int end) {
   return joined;
 }
 
-StageMemory Join(const std::vector<StageMemory>& slices, int begin, int end) {
-  StageMemory joined = slices[begin];
+ActivationMemory Join(const std::vector<ActivationMemory>& slices, int begin,
+                      int end) {
+  ActivationMemory joined = slices[begin];
   for (int slice = begin + 1; slice < end; ++slice) {
     joined.activation += slices[slice].activation;
     joined.weight_input += slices[slice].weight_input;

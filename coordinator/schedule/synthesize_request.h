@@ -21,8 +21,8 @@ struct SynthesizeRequest {
   // Of slices: costs.stages[s], and costs.hops[s] between s and s + 1 if those
   // are on different ranks. `tied` and `optimizer` do not count.
   ScheduleCosts slices;
-  std::vector<StageMemory> memory;  // Per slice.
-  std::vector<double> memory_max;   // Per rank, in the unit of `memory`.
+  std::vector<ActivationMemory> memory;  // Per slice.
+  std::vector<double> memory_max;        // Per rank, in the unit of `memory`.
   // The model may be held twice, for bidirectional schedules.
   bool two_copies = false;
   // Only this many stages per rank, a divisor of stages_per_rank_max; 0: any.

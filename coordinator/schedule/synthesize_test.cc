@@ -32,7 +32,7 @@ TEST(SynthesizeTest, ReachesWhatPolicySearchFound) {
   for (const auto& [latency, makespan] :
        {std::pair<double, double>{0, 494}, {2, 501}, {8, 523}}) {
     SynthesizeRequest request = Even(4, 1, 16, {10, 12, 7}, latency, 8);
-    for (StageMemory& memory : request.memory) memory.weight_input = 0;
+    for (ActivationMemory& memory : request.memory) memory.weight_input = 0;
     const auto result = Synthesize(request);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_LE(result->value, makespan) << latency;

@@ -31,7 +31,7 @@ void ExpectRow(const Row& row) {
                std::to_string(row.request.microbatches));
   const auto schedule = Generate(row.schedule, row.request);
   ASSERT_TRUE(schedule.ok()) << schedule.status();
-  const UnitTimes times = ExecuteInUnits(*schedule);
+  const TimesInUnits times = ExecuteInUnits(*schedule);
   ASSERT_EQ(times.error, "");
   const double scale =
       schedule->stages_per_copy() / static_cast<double>(schedule->ranks());
@@ -94,7 +94,7 @@ TEST(TableTest, ChimerasBubbleIsThePapers) {
   for (int ranks = 2; ranks <= 12; ranks += 2) {
     const auto schedule = Generate("chimera", {ranks, ranks});
     ASSERT_TRUE(schedule.ok());
-    const UnitTimes times = ExecuteInUnits(*schedule);
+    const TimesInUnits times = ExecuteInUnits(*schedule);
     EXPECT_EQ(times.makespan, 3 * ranks + 2 * (ranks - 2));
     for (const int peak : times.peaks) EXPECT_LE(peak, ranks);
   }
@@ -106,7 +106,7 @@ TEST(TableTest, WavesShrinkTheBubble) {
   for (const int stages_per_rank : {2, 4}) {
     const auto schedule = Generate("hanayo", {4, 16, stages_per_rank});
     ASSERT_TRUE(schedule.ok());
-    const UnitTimes times = ExecuteInUnits(*schedule);
+    const TimesInUnits times = ExecuteInUnits(*schedule);
     ASSERT_EQ(times.error, "");
     const int bubble = (times.makespan - 3 * 16 * stages_per_rank) * 12 /
                        stages_per_rank;  // In twelfths of F.

@@ -19,7 +19,7 @@ class Ranks {
     times_.peaks.resize(schedule.ranks());
   }
 
-  UnitTimes Run() {
+  TimesInUnits Run() {
     for (bool progress = true; progress;) {
       progress = false;
       for (int rank = 0; rank < schedule_.ranks(); ++rank) {
@@ -146,12 +146,12 @@ class Ranks {
   std::map<Key, int> end_;
   std::map<Key, int> version_;  // Of F's.
   std::map<int, int> updates_;
-  UnitTimes times_;
+  TimesInUnits times_;
 };
 
 }  // namespace
 
-UnitTimes ExecuteInUnits(const Schedule& schedule) {
+TimesInUnits ExecuteInUnits(const Schedule& schedule) {
   return Ranks(schedule).Run();
 }
 

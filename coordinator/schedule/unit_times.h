@@ -9,7 +9,7 @@
 namespace penstock {
 
 // What comes of a compute-only schedule with F = I = W = 1 and free hops.
-struct UnitTimes {
+struct TimesInUnits {
   std::string error;  // Empty when every action is right and the ranks end.
   int makespan = 0;
   int span = 0;            // Of the longest rank, from its first action.
@@ -19,7 +19,7 @@ struct UnitTimes {
 // The slow and obvious way, for tests of generators: rank by rank, action by
 // action, over maps. Knows copies, pieces, versions and compound actions, which
 // begin when both inputs are there and last as long as both.
-UnitTimes ExecuteInUnits(const Schedule& schedule);
+TimesInUnits ExecuteInUnits(const Schedule& schedule);
 
 }  // namespace penstock
 

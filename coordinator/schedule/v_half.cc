@@ -29,7 +29,7 @@ bool IsEven(const ScheduleCosts& costs) {
 
 absl::StatusOr<Schedule> Controlled(std::string_view name,
                                     const ScheduleRequest& request,
-                                    const WavePattern& pattern,
+                                    const SlopePattern& pattern,
                                     int activations_max) {
   ASSIGN_OR_RETURN(
       const PipelineInstance instance,
@@ -51,15 +51,15 @@ absl::StatusOr<Schedule> Controlled(std::string_view name,
 }  // namespace
 
 absl::StatusOr<Schedule> VHalf(const ScheduleRequest& request) {
-  const WavePattern pattern{.slopes = {2, 1, 2, 1},
-                            .gap = request.ranks % 2 == 0 ? 3 : 0,
-                            .back_gap = 1};
+  const SlopePattern pattern{.slopes = {2, 1, 2, 1},
+                             .gap = request.ranks % 2 == 0 ? 3 : 0,
+                             .back_gap = 1};
   return Controlled("v-half", request, pattern, 2 * ((request.ranks + 2) / 2));
 }
 
 absl::StatusOr<Schedule> VMin(const ScheduleRequest& request) {
-  const WavePattern pattern{.slopes = {1, 1, 1, 1},
-                            .gap = request.ranks % 3 == 0 ? 2 : 0};
+  const SlopePattern pattern{.slopes = {1, 1, 1, 1},
+                             .gap = request.ranks % 3 == 0 ? 2 : 0};
   return Controlled("v-min", request, pattern, 2 * ((request.ranks + 4) / 3));
 }
 

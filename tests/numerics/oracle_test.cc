@@ -27,8 +27,8 @@ constexpr double kTolerance = 5e-6;
 // not see: its gradient is 0, and AdamW turns the rounding errors that are
 // there instead into updates. In float64 they are too small to matter, so the
 // keys' third is taken as it was at first.
-void ResetKeyBiases(const Trainer::Weights& initial,
-                    Trainer::Weights& trained) {
+void ResetKeyBiases(const LayerTrainer::Weights& initial,
+                    LayerTrainer::Weights& trained) {
   for (auto& [name, values] : trained) {
     if (!name.ends_with("attn.c_attn.bias")) continue;
     const size_t third = values.size() / 3;
@@ -37,8 +37,8 @@ void ResetKeyBiases(const Trainer::Weights& initial,
   }
 }
 
-Trainer::Norms NormsOf(const Trainer::Weights& weights) {
-  Trainer::Norms norms;
+LayerTrainer::Norms NormsOf(const LayerTrainer::Weights& weights) {
+  LayerTrainer::Norms norms;
   for (const auto& [name, values] : weights) {
     double sum = 0;
     for (const double value : values) sum += value * value;
@@ -69,10 +69,10 @@ class OracleTest : public testing::TestWithParam<const char*> {
     return json::parse(ReadFile(Path(file)).value());
   }
 
-  Trainer::Weights LoadWeights() const {
+  LayerTrainer::Weights LoadWeights() const {
     const SafetensorsFile file =
         SafetensorsFile::Open(Path("model.safetensors")).value();
-    Trainer::Weights weights;
+    LayerTrainer::Weights weights;
     for (const Parameter& parameter : AllParameters(config_)) {
       const std::span<const std::byte> bytes =
           file.Float32(parameter.name, parameter.shape).value();
@@ -91,7 +91,8 @@ class OracleTest : public testing::TestWithParam<const char*> {
     return {tokens.begin(), tokens.end()};
   }
 
-  static void ExpectNorms(const json& expected, const Trainer::Norms& norms) {
+  static void ExpectNorms(const json& expected,
+                          const LayerTrainer::Norms& norms) {
     EXPECT_EQ(norms.size(), expected.size());
     for (const auto& [name, norm] : norms) {
       SCOPED_TRACE(name);
@@ -113,8 +114,8 @@ TEST_P(OracleTest, TrainsAsPyTorchDoesInFloat64) {
                             .weight_decay = 0.1,
                             .clip_norm = 1.0};
   const auto backend = MakeCpuBackend();
-  const Trainer::Weights initial = LoadWeights();
-  Trainer trainer(*backend, config_, batch_, optimizer, initial);
+  const LayerTrainer::Weights initial = LoadWeights();
+  LayerTrainer trainer(*backend, config_, batch_, optimizer, initial);
   const std::vector<int32_t> tokens = LoadTokens();
   const int64_t tokens_of_step =
       batch_.micro_batch_size * batch_.micro_batches * config_.sequence_length;
@@ -122,7 +123,7 @@ TEST_P(OracleTest, TrainsAsPyTorchDoesInFloat64) {
   for (int64_t step = 0; step < steps; ++step) {
     SCOPED_TRACE(testing::Message() << "step " << step);
     const auto begin = tokens.begin() + step * tokens_of_step;
-    const Trainer::StepResult result =
+    const LayerTrainer::StepResult result =
         trainer.Step({begin, begin + tokens_of_step + 1});
     const auto index = static_cast<size_t>(step);
     const double loss = expected_.at("loss").at(index);
@@ -133,7 +134,7 @@ TEST_P(OracleTest, TrainsAsPyTorchDoesInFloat64) {
     ExpectNorms(expected_.at("grad_norm_of_each_tensor_at_step_0"),
                 result.gradient_norms);
   }
-  Trainer::Weights trained = trainer.ReadWeights();
+  LayerTrainer::Weights trained = trainer.ReadWeights();
   ResetKeyBiases(initial, trained);
   ExpectNorms(expected_.at("weight_norm_of_each_tensor_at_end"),
               NormsOf(trained));

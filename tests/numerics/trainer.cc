@@ -20,9 +20,9 @@ std::vector<int32_t> Slice(const std::vector<int32_t>& tokens, int64_t begin,
 
 }  // namespace
 
-Trainer::Trainer(Backend& backend, const Gpt2Config& config,
-                 const BatchSpec& batch, const AdamWSpec& optimizer,
-                 const Weights& weights)
+LayerTrainer::LayerTrainer(Backend& backend, const Gpt2Config& config,
+                           const BatchSpec& batch, const AdamWSpec& optimizer,
+                           const Weights& weights)
     : backend_(backend),
       config_(config),
       batch_(batch),
@@ -41,7 +41,7 @@ Trainer::Trainer(Backend& backend, const Gpt2Config& config,
   for (int64_t unit = 0; unit < UnitCount(config); ++unit) AddUnit(unit);
 }
 
-LayerWeight Trainer::WeightOf(const std::string& name, int64_t unit) {
+LayerWeight LayerTrainer::WeightOf(const std::string& name, int64_t unit) {
   for (const State& state : states_) {
     if (state.parameter.name != name) continue;
     const bool tied_head = unit > 0 && name == kTiedName;
@@ -52,7 +52,7 @@ LayerWeight Trainer::WeightOf(const std::string& name, int64_t unit) {
   return {};
 }
 
-void Trainer::AddUnit(int64_t index) {
+void LayerTrainer::AddUnit(int64_t index) {
   std::vector<LayerWeight> weights;
   for (const Parameter& parameter : UnitParameters(config_, index)) {
     weights.push_back(WeightOf(parameter.name, index));
@@ -71,7 +71,7 @@ void Trainer::AddUnit(int64_t index) {
                     DeviceBuffer(backend_, boundary_bytes)});
 }
 
-double Trainer::RunMicrobatch(const LayerTokens& tokens) {
+double LayerTrainer::RunMicrobatch(const LayerTokens& tokens) {
   const auto input = [&](size_t unit) {  // The model has no last output.
     return unit == units_.size()
                ? Tensor{}
@@ -108,7 +108,7 @@ double Trainer::RunMicrobatch(const LayerTokens& tokens) {
   return *loss;
 }
 
-double Trainer::GradientNorm(const State& state) {
+double LayerTrainer::GradientNorm(const State& state) {
   double sum = 0;
   PENSTOCK_CHECK(
       backend_
@@ -117,7 +117,7 @@ double Trainer::GradientNorm(const State& state) {
   return std::sqrt(sum);
 }
 
-void Trainer::Update(double grad_norm) {
+void LayerTrainer::Update(double grad_norm) {
   // The 1e-6 is that of torch.nn.utils.clip_grad_norm_.
   const double clip = std::min(1.0, optimizer_.clip_norm / (grad_norm + 1e-6));
   for (const State& state : states_) {
@@ -143,7 +143,8 @@ void Trainer::Update(double grad_norm) {
   PENSTOCK_CHECK(backend_.Zero(tied_gradient_.data(), tied_bytes).ok());
 }
 
-Trainer::StepResult Trainer::Step(const std::vector<int32_t>& tokens) {
+LayerTrainer::StepResult LayerTrainer::Step(
+    const std::vector<int32_t>& tokens) {
   StepResult result;
   for (int64_t m = 0; m < batch_.micro_batches; ++m) {
     const auto on_device = [&](int64_t shift) {
@@ -174,7 +175,7 @@ Trainer::StepResult Trainer::Step(const std::vector<int32_t>& tokens) {
   return result;
 }
 
-Trainer::Weights Trainer::ReadWeights() const {
+LayerTrainer::Weights LayerTrainer::ReadWeights() const {
   Weights weights;
   for (const State& state : states_) {
     weights[state.parameter.name] = state.value.Read();

@@ -17,7 +17,7 @@ namespace penstock {
 
 // Trains a whole GPT-2 on one thread with the layers alone: what every pipeline
 // must compute. Errors end the process.
-class Trainer {
+class LayerTrainer {
  public:
   using Weights = std::map<std::string, std::vector<float>>;  // By name.
   using Norms = std::map<std::string, double>;
@@ -28,8 +28,9 @@ class Trainer {
     Norms gradient_norms;  // Of each tensor, before clipping.
   };
 
-  Trainer(Backend& backend, const Gpt2Config& config, const BatchSpec& batch,
-          const AdamWSpec& optimizer, const Weights& weights);
+  LayerTrainer(Backend& backend, const Gpt2Config& config,
+               const BatchSpec& batch, const AdamWSpec& optimizer,
+               const Weights& weights);
 
   // One update. Sample i of the step is tokens [i * sequence_length, (i + 1) *
   // sequence_length] of `tokens`, the last of which is only a label.

@@ -12,7 +12,7 @@ constexpr uint64_t kSeeds = 3000;
 
 TEST(PlantedBugTest, IsFound) {
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    const std::string verdict = Simulation(seed).Run();
+    const std::string verdict = ClusterSimulation(seed).Run();
     if (verdict.empty()) continue;
     RecordProperty("seed", static_cast<int>(seed));
     fmt::print("seed {}: {}\n", seed, verdict);

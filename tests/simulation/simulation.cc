@@ -16,7 +16,7 @@ constexpr int kEventsAtOneInstantMax = 10000;
 
 }  // namespace
 
-Simulation::Simulation(uint64_t seed, bool tracing)
+ClusterSimulation::ClusterSimulation(uint64_t seed, bool tracing)
     : world_(seed), fleet_(world_), coordinator_(world_, fleet_) {
   world_.tracing = tracing;
   DrawFaults();
@@ -54,7 +54,7 @@ Simulation::Simulation(uint64_t seed, bool tracing)
 
 // Swarm testing (Groce et al. 2012): each kind of fault is left out in some
 // runs, so that it cannot hide what needs another one alone.
-void Simulation::DrawFaults() {
+void ClusterSimulation::DrawFaults() {
   Faults& faults = world_.faults;
   const auto mean = [this](absl::Duration least, absl::Duration most) {
     return world_.Chance(0.4) ? absl::InfiniteDuration()
@@ -74,7 +74,7 @@ void Simulation::DrawFaults() {
   if (world_.Chance(0.5)) faults.flush_max = world_.Draw(absl::Seconds(1));
 }
 
-ParallelismSpec Simulation::DrawParallelism() {
+ParallelismSpec ClusterSimulation::DrawParallelism() {
   // Mostly several ranks, for one may fail while the order of another is still
   // on its way; and with room to spare, for the next epoch to begin elsewhere.
   const auto draw = [this](int64_t least, int64_t most) {
@@ -90,7 +90,7 @@ ParallelismSpec Simulation::DrawParallelism() {
   return parallelism;
 }
 
-void Simulation::DrawJobs() {
+void ClusterSimulation::DrawJobs() {
   const int count = 1 + static_cast<int>(world_.random.Below(3));
   for (int i = 0; i < count; ++i) {
     const std::string name = fmt::format("job{}", i);
@@ -103,7 +103,7 @@ void Simulation::DrawJobs() {
   }
 }
 
-void Simulation::ScheduleCoordinatorCrash() {
+void ClusterSimulation::ScheduleCoordinatorCrash() {
   const absl::Duration delay =
       world_.DrawExponential(world_.faults.coordinator_crash_mean);
   if (delay == absl::InfiniteDuration()) return;
@@ -117,7 +117,7 @@ void Simulation::ScheduleCoordinatorCrash() {
   });
 }
 
-void Simulation::ScheduleWorkerCrash(int worker) {
+void ClusterSimulation::ScheduleWorkerCrash(int worker) {
   const absl::Duration delay =
       world_.DrawExponential(world_.faults.worker_crash_mean);
   if (delay == absl::InfiniteDuration()) return;
@@ -131,7 +131,7 @@ void Simulation::ScheduleWorkerCrash(int worker) {
   });
 }
 
-void Simulation::SchedulePartition(int worker) {
+void ClusterSimulation::SchedulePartition(int worker) {
   const absl::Duration delay =
       world_.DrawExponential(world_.faults.partition_mean);
   if (delay == absl::InfiniteDuration()) return;
@@ -145,7 +145,7 @@ void Simulation::SchedulePartition(int worker) {
   });
 }
 
-void Simulation::StopFaults() {
+void ClusterSimulation::StopFaults() {
   world_.Trace("faults stop");
   faulty_ = false;
   world_.faults = {};
@@ -161,9 +161,10 @@ void Simulation::StopFaults() {
   ResumePaused();
 }
 
-void Simulation::Ask(const std::string& request_id, const std::string& job,
-                     const SimulatedCoordinator::Call& call,
-                     const SimulatedCoordinator::Reply& reply) {
+void ClusterSimulation::Ask(const std::string& request_id,
+                            const std::string& job,
+                            const SimulatedCoordinator::Call& call,
+                            const SimulatedCoordinator::Reply& reply) {
   auto answered = std::make_shared<bool>(false);
   // Keeps itself alive by the events that hold it.
   auto attempt = std::make_shared<std::function<void()>>();
@@ -191,7 +192,7 @@ void Simulation::Ask(const std::string& request_id, const std::string& job,
   (*attempt)();
 }
 
-void Simulation::Submit(Job& job) {
+void ClusterSimulation::Submit(Job& job) {
   Ask(
       "submit " + job.spec.name, job.spec.name,
       [&job](Coordinator& core, absl::Time now) {
@@ -212,7 +213,7 @@ void Simulation::Submit(Job& job) {
       });
 }
 
-void Simulation::Meddle(Job& job) {
+void ClusterSimulation::Meddle(Job& job) {
   const std::string id = fmt::format("{} {}", job.spec.name, ++job.calls);
   const std::string& name = job.spec.name;
   const auto ignore = [](const absl::StatusOr<JobView>&) {};
@@ -243,7 +244,7 @@ void Simulation::Meddle(Job& job) {
   }
 }
 
-void Simulation::ResumePaused() {
+void ClusterSimulation::ResumePaused() {
   for (auto& [name, job] : jobs_) {
     const auto known = coordinator_.journal().find(name);
     if (known == coordinator_.journal().end() ||
@@ -261,7 +262,7 @@ void Simulation::ResumePaused() {
   world_.events.After(absl::Seconds(5), [this] { ResumePaused(); });
 }
 
-bool Simulation::AllFinal() const {
+bool ClusterSimulation::AllFinal() const {
   return std::all_of(jobs_.begin(), jobs_.end(), [this](const auto& job) {
     const auto known = coordinator_.journal().find(job.first);
     return known != coordinator_.journal().end() &&
@@ -269,7 +270,7 @@ bool Simulation::AllFinal() const {
   });
 }
 
-void Simulation::RunUntil(absl::Time end, bool stop_when_final) {
+void ClusterSimulation::RunUntil(absl::Time end, bool stop_when_final) {
   int at_one_instant = 0;
   while (world_.events.now() < end && world_.violation.empty()) {
     if (stop_when_final && AllFinal()) return;
@@ -282,7 +283,7 @@ void Simulation::RunUntil(absl::Time end, bool stop_when_final) {
   }
 }
 
-std::string Simulation::Run() {
+std::string ClusterSimulation::Run() {
   coordinator_.Start();
   ScheduleCoordinatorCrash();
   for (int i = 0; i < static_cast<int>(workers_.size()); ++i) {

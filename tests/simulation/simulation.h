@@ -20,10 +20,10 @@ namespace penstock {
 //
 // First there are faults for some minutes. Then they stop, except that one
 // machine may stay away for ever, and every job has to come to its end.
-class Simulation {
+class ClusterSimulation {
  public:
   // `tracing` prints what happens.
-  explicit Simulation(uint64_t seed, bool tracing = false);
+  explicit ClusterSimulation(uint64_t seed, bool tracing = false);
 
   // Empty when all went well, else what did not.
   std::string Run();

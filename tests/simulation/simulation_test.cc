@@ -21,12 +21,13 @@ uint64_t Seeds() {
 
 TEST(SimulationTest, IsSafeUnderFaultsAndEndsAllJobsAfter) {
   if (const char* seed = std::getenv("PENSTOCK_SIMULATION_SEED")) {
-    EXPECT_EQ(Simulation(std::strtoull(seed, nullptr, 10), true).Run(), "");
+    EXPECT_EQ(ClusterSimulation(std::strtoull(seed, nullptr, 10), true).Run(),
+              "");
     return;
   }
   int failures = 0;
   for (uint64_t seed = 0; seed < Seeds() && failures < 5; ++seed) {
-    const std::string verdict = Simulation(seed).Run();
+    const std::string verdict = ClusterSimulation(seed).Run();
     EXPECT_EQ(verdict, "") << "seed " << seed;
     failures += verdict.empty() ? 0 : 1;
   }
@@ -36,7 +37,7 @@ TEST(SimulationTest, ASeedDecidesEverything) {
   // Two runs of a seed make the same number of random draws and events, so
   // they end alike; a difference would show up as another verdict or a hang.
   for (const uint64_t seed : {1, 2, 3}) {
-    EXPECT_EQ(Simulation(seed).Run(), Simulation(seed).Run());
+    EXPECT_EQ(ClusterSimulation(seed).Run(), ClusterSimulation(seed).Run());
   }
 }
 

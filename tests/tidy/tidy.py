@@ -182,6 +182,24 @@ def include_guards(tree):
             yield f"{path}: the guard is not {guard}"
 
 
+def type_names(tree):
+    """Two types of one name in one program make it undefined, silently."""
+    headers = {}
+    for path in tree.code(".h"):
+        namespace = ""
+        for number, line in enumerate(tree.lines(path), 1):
+            if match := re.match(r"namespace (\S+) {", line):
+                namespace = match[1]
+            match = re.match(r"(?:enum class|class|struct|enum) (\w+)[^;]*$",
+                             line)
+            if not match:
+                continue
+            name = f"{namespace}::{match[1]}"
+            first = headers.setdefault(name, path)
+            if first != path:
+                yield f"{path}:{number}: {name} is also defined in {first}"
+
+
 def conditional_code(tree):
     for path in tree.code(".h", ".cc", ".cu"):
         for number, line in enumerate(tree.lines(path), 1):
@@ -212,8 +230,8 @@ def formatting(tree):
 
 RULES = [
     file_lengths, line_lengths, function_lengths, medians, banned_words,
-    banned_names, includes, include_guards, conditional_code, files_in_build,
-    formatting,
+    banned_names, includes, include_guards, type_names, conditional_code,
+    files_in_build, formatting,
 ]
 
 

@@ -93,6 +93,15 @@ class TidyTest(unittest.TestCase):
     def test_wrong_guards(self):
         self.assert_found(tidy.include_guards, "proto/a.h", "#ifndef A_H\n")
 
+    def test_types_of_one_name(self):
+        good = "namespace penstock {\nstruct Twin {\n};\n}\n"
+        self.write("kernels/twin.h", good)
+        other = good.replace("penstock", "penstock::cuda")
+        self.write("proto/twin.h", other)
+        self.write("proto/user.h", "namespace penstock {\nstruct Twin;\n}\n")
+        self.assertEqual(self.violations(tidy.type_names), [])
+        self.assert_found(tidy.type_names, "worker/twin.h", good)
+
     def test_conditional_code(self):
         self.assert_found(tidy.conditional_code, "proto/a.cc",
                           "#ifdef WITH_CUDA\n#endif\n")
