@@ -112,11 +112,13 @@ TEST_F(CliTest, GivesUpOnACoordinatorThatStaysUnavailable) {
   const CliResult result = Run({"job", "cancel", "kjv"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(coordinator_.jobs.request_ids().size(), 5u);
-  EXPECT_EQ(result.err, "penstock: no answer from the coordinator at " +
-                            coordinator_.server->address() +
-                            ": starting; does it run? See: penstock doctor "
-                            "--address " +
-                            coordinator_.server->address() + "\n");
+  EXPECT_EQ(
+      result.err,
+      "penstock: no answer from the coordinator at " +
+          coordinator_.server->address() +
+          ": starting; does it run, and without TLS? See: penstock doctor "
+          "--address " +
+          coordinator_.server->address() + "\n");
 }
 
 TEST_F(CliTest, AWrongJobFileExitsWith2AndNamesTheLine) {

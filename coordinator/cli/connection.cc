@@ -70,10 +70,14 @@ absl::Status ExplainUnavailable(const absl::Status& status,
   const absl::StatusOr<std::string> address = ResolveAddress(flags);
   // Its message says all.
   if (!address.ok()) return address.status();
+  // A server that wants a certificate closes the socket of who shows none, or
+  // another authority's, without a word.
   return absl::UnavailableError(fmt::format(
-      "no answer from the coordinator at {}: {}; does it run? See: penstock "
+      "no answer from the coordinator at {}: {}; does it run{}? See: penstock "
       "doctor{}",
-      *address, std::string(status.message()), FlagsText(flags)));
+      *address, std::string(status.message()),
+      flags.tls.empty() ? ", and without TLS" : ", and trust this certificate",
+      FlagsText(flags)));
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
