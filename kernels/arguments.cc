@@ -91,16 +91,38 @@ absl::Status CheckAttention(std::string_view operation,
         operation, shape.batch, shape.sequence, shape.heads, shape.head_dim,
         shape.before));
   }
+  const int64_t groups = shape.groups();
+  if (groups < 0 || (groups > 0 && shape.heads % groups != 0)) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: kv_heads {} must divide the {} heads", operation,
+                    shape.kv_heads, shape.heads));
+  }
   const int64_t width = shape.heads * shape.head_dim;
   for (const TensorArgument& named : queries) {
     RETURN_IF_ERROR(
         CheckShape(operation, named, shape.batch * shape.sequence, width));
   }
   for (const TensorArgument& named : keys) {
-    RETURN_IF_ERROR(
-        CheckShape(operation, named, shape.batch * shape.keys(), width));
+    RETURN_IF_ERROR(CheckShape(operation, named, shape.batch * shape.keys(),
+                               groups * shape.head_dim));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckRope(std::string_view operation, const RopeShape& shape,
+                       const TensorArgument& x) {
+  if (shape.sequence < 1 || shape.before < 0 || shape.head_dim < 2 ||
+      shape.head_dim % 2 != 0 || shape.frequencies == nullptr) {
+    return absl::InvalidArgumentError(fmt::format(
+        "{}: sequence {} must be at least 1, before {} not negative, head_dim "
+        "{} even and at least 2, and frequencies be there",
+        operation, shape.sequence, shape.before, shape.head_dim));
+  }
+  RETURN_IF_ERROR(CheckTensor(operation, x));
+  if (x.tensor.cols % shape.head_dim == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("{}: {} has {} columns, must be a multiple of head_dim {}",
+                  operation, x.name, x.tensor.cols, shape.head_dim));
 }
 
 absl::Status CheckEmbedding(std::string_view operation, int64_t sequence,
@@ -109,6 +131,7 @@ absl::Status CheckEmbedding(std::string_view operation, int64_t sequence,
   RETURN_IF_ERROR(CheckTensor(operation, rows));
   RETURN_IF_ERROR(CheckShape(operation, {"token_table", token_table},
                              token_table.rows, rows.tensor.cols));
+  if (position_table.data == nullptr) return absl::OkStatus();
   RETURN_IF_ERROR(CheckShape(operation, {"position_table", position_table},
                              position_table.rows, rows.tensor.cols));
   const int64_t positions = std::min(sequence, rows.tensor.rows);

@@ -38,16 +38,20 @@ absl::Status CheckCount(std::string_view operation, int64_t count);
 // op(a), op(b), c, bias and addend agree.
 absl::Status CheckMatmul(const MatmulArgs& args);
 
-// `shape` has no negative size, heads of at least one column, each of `queries`
-// is [batch * sequence, heads * head_dim] and each of `keys`, which are values,
-// too, [batch * keys(), heads * head_dim].
+// `shape` has no negative size, heads of at least one column and in equal
+// groups, each of `queries` is [batch * sequence, heads * head_dim] and each of
+// `keys`, which are values, too, [batch * keys(), groups() * head_dim].
 absl::Status CheckAttention(std::string_view operation,
                             const AttentionShape& shape,
                             std::initializer_list<TensorArgument> queries,
                             std::initializer_list<TensorArgument> keys);
 
+// `shape` has positions and pairs, and x whole heads.
+absl::Status CheckRope(std::string_view operation, const RopeShape& shape,
+                       const TensorArgument& x);
+
 // `rows` is [n, cols] with tables of cols columns; a sequence of at least one
-// position fits into `position_table`.
+// position fits into `position_table` where there is one.
 absl::Status CheckEmbedding(std::string_view operation, int64_t sequence,
                             ConstTensor token_table, ConstTensor position_table,
                             const TensorArgument& rows);

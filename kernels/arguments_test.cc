@@ -59,6 +59,33 @@ TEST(ArgumentsTest, EmbeddingNeedsAPositionForEveryRow) {
   EXPECT_TRUE(CheckEmbedding("embedding", 5, table, table, rows).ok());
   EXPECT_FALSE(CheckEmbedding("embedding", 6, table, table, rows).ok());
   EXPECT_FALSE(CheckEmbedding("embedding", 0, table, table, rows).ok());
+  EXPECT_TRUE(CheckEmbedding("embedding", 6, table, {}, rows).ok());
+}
+
+TEST(ArgumentsTest, AttentionSharesKeysInEqualGroups) {
+  AttentionShape shape{
+      .batch = 1, .sequence = 2, .heads = 4, .head_dim = 2, .kv_heads = 2};
+  const TensorArgument q{"q", Float32(data, 2, 8)};
+  const TensorArgument k{"k", Float32(data, 2, 4)};
+  EXPECT_TRUE(CheckAttention("attention", shape, {q}, {k}).ok());
+  EXPECT_FALSE(CheckAttention("attention", shape, {q}, {q}).ok());
+  shape.kv_heads = 3;
+  EXPECT_EQ(CheckAttention("attention", shape, {q}, {k}).message(),
+            "attention: kv_heads 3 must divide the 4 heads");
+}
+
+TEST(ArgumentsTest, RopeTurnsPairsOfWholeHeads) {
+  const double frequencies[] = {1, 0.1};
+  RopeShape shape{
+      .sequence = 3, .head_dim = 4, .before = 0, .frequencies = frequencies};
+  EXPECT_TRUE(CheckRope("rope", shape, {"x", Float32(data, 2, 4)}).ok());
+  EXPECT_EQ(CheckRope("rope", shape, {"x", Float32(data, 2, 6)}).message(),
+            "rope: x has 6 columns, must be a multiple of head_dim 4");
+  shape.head_dim = 3;
+  EXPECT_FALSE(CheckRope("rope", shape, {"x", Float32(data, 2, 3)}).ok());
+  shape.head_dim = 4;
+  shape.frequencies = nullptr;
+  EXPECT_FALSE(CheckRope("rope", shape, {"x", Float32(data, 2, 4)}).ok());
 }
 
 TEST(ArgumentsTest, AdamWCountsStepsFromOne) {

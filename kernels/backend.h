@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "kernels/attention_shape.h"
+#include "kernels/rope_shape.h"
 #include "kernels/tensor.h"
 
 namespace penstock {
@@ -23,23 +25,6 @@ struct MatmulArgs {
   bool accumulate = false;      // Add to c; then neither bias nor addend.
   const float* bias = nullptr;  // [n], added to every row.
   ConstTensor addend;           // [m, n] when its data is set; may be c itself.
-};
-
-// Causal self-attention of `batch` sequences of `sequence` tokens, `heads`
-// heads of `head_dim`. Row b * sequence + t of every tensor is token t of
-// sample b, columns h * head_dim .. of q, k, v and out are head h.
-//
-// The tokens may be a later piece of longer sequences: then `before` more come
-// before them in each sample of k, v, dk and dv, whose row
-// b * keys() + before + t is token t, and every query sees those, too.
-struct AttentionShape {
-  int64_t batch = 0;
-  int64_t sequence = 0;
-  int64_t heads = 0;
-  int64_t head_dim = 0;
-  int64_t before = 0;
-
-  int64_t keys() const { return before + sequence; }
 };
 
 // One tensor of a flat parameter arena, for the optimizer.
@@ -135,6 +120,29 @@ class Backend {
                                                const float* rstd, float* dgain,
                                                float* dbias) = 0;
 
+  // RMSNorm (Zhang & Sennrich 2019), row by row:
+  //   xhat = x * rstd,  rstd = 1 / sqrt(mean(x^2) + epsilon)
+  //   out = xhat * gain
+  // Shapes and aliasing as LayerNorm; rstd [rows] is an output.
+  virtual absl::Status RmsNorm(ConstTensor x, const float* gain, float epsilon,
+                               Tensor out, float* rstd) = 0;
+
+  // out = xhat * gain with the rstd of an RmsNorm before: the same bits.
+  virtual absl::Status RmsNormApply(ConstTensor x, const float* rstd,
+                                    const float* gain, Tensor out) = 0;
+
+  // dx = addend + gradient of RmsNorm with respect to x. addend may have null
+  // data, for none. dx may be addend or dout.
+  virtual absl::Status RmsNormBackwardInput(ConstTensor dout, ConstTensor x,
+                                            const float* rstd,
+                                            const float* gain,
+                                            ConstTensor addend, Tensor dx) = 0;
+
+  // dgain[c] += sum_r dout * xhat.
+  virtual absl::Status RmsNormBackwardWeight(ConstTensor dout, ConstTensor x,
+                                             const float* rstd,
+                                             float* dgain) = 0;
+
   // out = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel
   // 2016, the tanh form). out may be x.
   virtual absl::Status Gelu(ConstTensor x, Tensor out) = 0;
@@ -143,6 +151,26 @@ class Backend {
   // dout; out must not overlap the others.
   virtual absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
                                     Tensor out) = 0;
+
+  // out = silu(gate) * up, silu(g) = g / (1 + exp(-g)) (Shazeer 2020). out may
+  // be gate or up.
+  virtual absl::Status SwiGlu(ConstTensor gate, ConstTensor up, Tensor out) = 0;
+
+  // dgate = dout * up * silu'(gate), dup = dout * silu(gate), and out with the
+  // bits of SwiGlu. dgate or dup may be dout; else nothing overlaps.
+  virtual absl::Status SwiGluBackward(ConstTensor dout, ConstTensor gate,
+                                      ConstTensor up, Tensor dgate, Tensor dup,
+                                      Tensor out) = 0;
+
+  // Turns each pair (a, b) of each head of x [rows, n * head_dim] by its angle
+  // frequency * position, in place:
+  //   a, b = a cos - b sin, b cos + a sin
+  // Angles are taken in double.
+  virtual absl::Status Rope(const RopeShape& shape, Tensor x) = 0;
+
+  // The gradient of Rope, which turns back: dx is that of the output and
+  // becomes that of the input.
+  virtual absl::Status RopeBackward(const RopeShape& shape, Tensor dx) = 0;
 
   // out = softmax(q k' / sqrt(head_dim), causal) v, block by block (Dao 2023);
   // lse [batch, heads, sequence] keeps each row's log-sum-exp. `scratch` has
@@ -162,7 +190,7 @@ class Backend {
 
   // out[r] = token_table[tokens[r]] + position_table[r % sequence]. Tables are
   // [vocabulary, cols] and [>= sequence, cols]; tokens [rows] are on the
-  // device.
+  // device. A position table with null data counts as zeros.
   //
   // Errors: InvalidArgument also for a token >= vocabulary, on backends that
   // see it; callers check tokens when they read them.

@@ -264,7 +264,22 @@ struct HeadGradients {
   RowMajor<float> dk;
   RowMajor<float> dv;
   const float* lse;
+  // Of the heads that share k and v: their sums grow in scratch from the first
+  // to the last.
+  bool first_of_group;
+  bool last_of_group;
 };
+
+// The next head's columns follow this one's.
+HWY_INLINE void PrefetchGradients(HeadSize size, size_t begin, size_t end,
+                                  const HeadGradients& head) {
+  for (const auto& next : {head.q, head.k, head.v, head.out, head.dout}) {
+    PrefetchRows(size, begin, end, size.head_dim, next);
+  }
+  for (const auto& result : {head.dq, head.dk, head.dv}) {
+    PrefetchRows(size, begin, end, 0, result);
+  }
+}
 
 HWY_INLINE float Dot(const float* a, const float* b, size_t count) {
   Vector sum = hn::Zero(Floats());
@@ -327,7 +342,9 @@ void AttendHeadBackward(const HeadShape& shape, const HeadGradients& head,
   Pack(size, head.q, queries);
   Pack(key_size, head.k, keys);
   Pack(size, head.dout, douts);
-  for (float* const sums : {dk, dv}) Fill0(key_size.tokens * width, sums);
+  if (head.first_of_group) {
+    for (float* const sums : {dk, dv}) Fill0(key_size.tokens * width, sums);
+  }
 
   const ptrdiff_t row = static_cast<ptrdiff_t>(width);
   for (size_t q_begin = 0; q_begin < size.tokens; q_begin += kQueryBlock) {
@@ -336,13 +353,7 @@ void AttendHeadBackward(const HeadShape& shape, const HeadGradients& head,
     float* const block_queries = queries + q_begin * width;
     float* const block_douts = douts + q_begin * width;
     Fill0(rows * width, dq);
-    // The next head's columns follow this one's.
-    for (const auto& next : {head.q, head.k, head.v, head.out, head.dout}) {
-      PrefetchRows(size, q_begin, q_end, size.head_dim, next);
-    }
-    for (const auto& result : {head.dq, head.dk, head.dv}) {
-      PrefetchRows(size, q_begin, q_end, 0, result);
-    }
+    PrefetchGradients(size, q_begin, q_end, head);
     float delta[kQueryBlock];
     for (size_t r = 0; r < rows; ++r) {
       delta[r] =
@@ -371,6 +382,7 @@ void AttendHeadBackward(const HeadShape& shape, const HeadGradients& head,
     Unpack({rows, size.head_dim}, dq,
            {head.dq.data + q_begin * head.dq.stride, head.dq.stride});
   }
+  if (!head.last_of_group) return;
   Unpack(key_size, dk, head.dk);
   Unpack(key_size, dv, head.dv);
 }
@@ -389,18 +401,25 @@ HWY_INLINE HeadShape HeadShapeOf(const AttentionShape& shape) {
           static_cast<size_t>(shape.head_dim)};
 }
 
+// How many heads of q share one of k and v. At least 1, also without heads.
+HWY_INLINE int64_t HeadsPerGroup(const AttentionShape& shape) {
+  return shape.heads / std::max<int64_t>(shape.groups(), 1);
+}
+
 void AttendAll(const AttentionShape& shape, const ConstTensor& q,
                const ConstTensor& k, const ConstTensor& v, const Tensor& out,
                float* lse, std::byte* scratch) {
   const HeadShape head_shape = HeadShapeOf(shape);
   const int64_t queries = shape.sequence;
   const int64_t keys = shape.keys();
+  const int64_t sharing = HeadsPerGroup(shape);
   for (int64_t b = 0; b < shape.batch; ++b) {
     for (int64_t h = 0; h < shape.heads; ++h) {
+      const int64_t g = h / sharing;
       AttendHead(head_shape,
                  HeadOf(shape, queries, b, h, q.stride, q.as<float>()),
-                 HeadOf(shape, keys, b, h, k.stride, k.as<float>()),
-                 HeadOf(shape, keys, b, h, v.stride, v.as<float>()),
+                 HeadOf(shape, keys, b, g, k.stride, k.as<float>()),
+                 HeadOf(shape, keys, b, g, v.stride, v.as<float>()),
                  HeadOf(shape, queries, b, h, out.stride, out.as<float>()),
                  lse + (b * shape.heads + h) * shape.sequence, scratch);
     }
@@ -416,18 +435,22 @@ void AttendAllBackward(const AttentionShape& shape, const ConstTensor& q,
   const HeadShape head_shape = HeadShapeOf(shape);
   const int64_t queries = shape.sequence;
   const int64_t keys = shape.keys();
+  const int64_t sharing = HeadsPerGroup(shape);
   for (int64_t b = 0; b < shape.batch; ++b) {
     for (int64_t h = 0; h < shape.heads; ++h) {
+      const int64_t g = h / sharing;
       const HeadGradients head{
           .q = HeadOf(shape, queries, b, h, q.stride, q.as<float>()),
-          .k = HeadOf(shape, keys, b, h, k.stride, k.as<float>()),
-          .v = HeadOf(shape, keys, b, h, v.stride, v.as<float>()),
+          .k = HeadOf(shape, keys, b, g, k.stride, k.as<float>()),
+          .v = HeadOf(shape, keys, b, g, v.stride, v.as<float>()),
           .out = HeadOf(shape, queries, b, h, out.stride, out.as<float>()),
           .dout = HeadOf(shape, queries, b, h, dout.stride, dout.as<float>()),
           .dq = HeadOf(shape, queries, b, h, dq.stride, dq.as<float>()),
-          .dk = HeadOf(shape, keys, b, h, dk.stride, dk.as<float>()),
-          .dv = HeadOf(shape, keys, b, h, dv.stride, dv.as<float>()),
-          .lse = lse + (b * shape.heads + h) * shape.sequence};
+          .dk = HeadOf(shape, keys, b, g, dk.stride, dk.as<float>()),
+          .dv = HeadOf(shape, keys, b, g, dv.stride, dv.as<float>()),
+          .lse = lse + (b * shape.heads + h) * shape.sequence,
+          .first_of_group = h % sharing == 0,
+          .last_of_group = (h + 1) % sharing == 0};
       AttendHeadBackward(head_shape, head, scratch);
     }
   }

@@ -18,6 +18,9 @@
 #include "kernels/cpu/layer_norm.h"
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/reductions.h"
+#include "kernels/cpu/rms_norm.h"
+#include "kernels/cpu/rope.h"
+#include "kernels/cpu/swiglu.h"
 #include "proto/base/status_macros.h"
 
 namespace penstock {
@@ -171,6 +174,46 @@ class CpuBackend final : public Backend {
     return absl::OkStatus();
   }
 
+  absl::Status RmsNorm(ConstTensor x, const float* gain, float epsilon,
+                       Tensor out, float* rstd) override {
+    RETURN_IF_ERROR(CheckSameShape("rms_norm", {{"x", x}, {"out", out}}));
+    RETURN_IF_ERROR(CheckFloat32("rms_norm", {x, out}));
+    cpu::RmsNorm(x, gain, epsilon, out, rstd);
+    return absl::OkStatus();
+  }
+
+  absl::Status RmsNormApply(ConstTensor x, const float* rstd, const float* gain,
+                            Tensor out) override {
+    RETURN_IF_ERROR(CheckSameShape("rms_norm_apply", {{"x", x}, {"out", out}}));
+    RETURN_IF_ERROR(CheckFloat32("rms_norm_apply", {x, out}));
+    cpu::RmsNormApply(x, rstd, gain, out);
+    return absl::OkStatus();
+  }
+
+  absl::Status RmsNormBackwardInput(ConstTensor dout, ConstTensor x,
+                                    const float* rstd, const float* gain,
+                                    ConstTensor addend, Tensor dx) override {
+    constexpr std::string_view kName = "rms_norm_backward_input";
+    RETURN_IF_ERROR(
+        CheckSameShape(kName, {{"dout", dout}, {"x", x}, {"dx", dx}}));
+    if (addend.data != nullptr) {
+      RETURN_IF_ERROR(
+          CheckSameShape(kName, {{"dout", dout}, {"addend", addend}}));
+    }
+    RETURN_IF_ERROR(CheckFloat32(kName, {dout, x, addend, dx}));
+    cpu::RmsNormBackwardInput(dout, x, rstd, gain, addend, dx);
+    return absl::OkStatus();
+  }
+
+  absl::Status RmsNormBackwardWeight(ConstTensor dout, ConstTensor x,
+                                     const float* rstd, float* dgain) override {
+    constexpr std::string_view kName = "rms_norm_backward_weight";
+    RETURN_IF_ERROR(CheckSameShape(kName, {{"dout", dout}, {"x", x}}));
+    RETURN_IF_ERROR(CheckFloat32(kName, {dout, x}));
+    cpu::RmsNormBackwardWeight(dout, x, rstd, dgain);
+    return absl::OkStatus();
+  }
+
   absl::Status Gelu(ConstTensor x, Tensor out) override {
     RETURN_IF_ERROR(CheckSameShape("gelu", {{"x", x}, {"out", out}}));
     RETURN_IF_ERROR(CheckFloat32("gelu", {x, out}));
@@ -185,6 +228,43 @@ class CpuBackend final : public Backend {
         kName, {{"dout", dout}, {"x", x}, {"dx", dx}, {"out", out}}));
     RETURN_IF_ERROR(CheckFloat32(kName, {dout, x, dx, out}));
     cpu::GeluBackward(dout, x, dx, out);
+    return absl::OkStatus();
+  }
+
+  absl::Status SwiGlu(ConstTensor gate, ConstTensor up, Tensor out) override {
+    RETURN_IF_ERROR(
+        CheckSameShape("swiglu", {{"gate", gate}, {"up", up}, {"out", out}}));
+    RETURN_IF_ERROR(CheckFloat32("swiglu", {gate, up, out}));
+    cpu::SwiGlu(gate, up, out);
+    return absl::OkStatus();
+  }
+
+  absl::Status SwiGluBackward(ConstTensor dout, ConstTensor gate,
+                              ConstTensor up, Tensor dgate, Tensor dup,
+                              Tensor out) override {
+    constexpr std::string_view kName = "swiglu_backward";
+    RETURN_IF_ERROR(CheckSameShape(kName, {{"dout", dout},
+                                           {"gate", gate},
+                                           {"up", up},
+                                           {"dgate", dgate},
+                                           {"dup", dup},
+                                           {"out", out}}));
+    RETURN_IF_ERROR(CheckFloat32(kName, {dout, gate, up, dgate, dup, out}));
+    cpu::SwiGluBackward(dout, gate, up, dgate, dup, out);
+    return absl::OkStatus();
+  }
+
+  absl::Status Rope(const RopeShape& shape, Tensor x) override {
+    RETURN_IF_ERROR(CheckRope("rope", shape, {"x", x}));
+    RETURN_IF_ERROR(CheckFloat32("rope", {x}));
+    cpu::Rope(shape, x);
+    return absl::OkStatus();
+  }
+
+  absl::Status RopeBackward(const RopeShape& shape, Tensor dx) override {
+    RETURN_IF_ERROR(CheckRope("rope_backward", shape, {"dx", dx}));
+    RETURN_IF_ERROR(CheckFloat32("rope_backward", {dx}));
+    cpu::RopeBackward(shape, dx);
     return absl::OkStatus();
   }
 

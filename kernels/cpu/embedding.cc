@@ -1,5 +1,7 @@
 #include "kernels/cpu/embedding.h"
 
+#include <algorithm>
+
 #include "kernels/cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -31,6 +33,11 @@ void Embedding(const int32_t* tokens, int64_t sequence, ConstTensor token_table,
                ConstTensor position_table, Tensor out) {
   const auto add = HWY_DYNAMIC_DISPATCH(AddInto);
   for (int64_t r = 0; r < out.rows; ++r) {
+    if (position_table.data == nullptr) {
+      std::copy_n(Rows(token_table, tokens[r], 1).as<float>(), out.cols,
+                  Rows(out, r, 1).as<float>());
+      continue;
+    }
     add(Rows(token_table, tokens[r], 1).as<float>(),
         Rows(position_table, r % sequence, 1).as<float>(), out.cols,
         Rows(out, r, 1).as<float>());
@@ -44,8 +51,9 @@ void EmbeddingBackward(const int32_t* tokens, int64_t sequence,
   for (int64_t r = 0; r < dout.rows; ++r) {
     const float* gradient = Rows(dout, r, 1).as<float>();
     float* token = Rows(d_token_table, tokens[r], 1).as<float>();
-    float* position = Rows(d_position_table, r % sequence, 1).as<float>();
     add(token, gradient, dout.cols, token);
+    if (d_position_table.data == nullptr) continue;
+    float* position = Rows(d_position_table, r % sequence, 1).as<float>();
     add(position, gradient, dout.cols, position);
   }
 }

@@ -16,6 +16,9 @@
 #include "kernels/cpu/gelu.h"
 #include "kernels/cpu/layer_norm.h"
 #include "kernels/cpu/reductions.h"
+#include "kernels/cpu/rms_norm.h"
+#include "kernels/cpu/rope.h"
+#include "kernels/cpu/swiglu.h"
 #include "proto/base/random.h"
 
 namespace penstock {
@@ -99,6 +102,25 @@ std::vector<float> RunRows() {
   return results.Collect();
 }
 
+std::vector<float> RunLlamaRows() {
+  Results results;
+  Tensor tensors[6];
+  for (Tensor& tensor : tensors) tensor = results.Add(kRows, kCols);
+  auto& [x, out, dout, dx, gate, up] = tensors;
+  float* rows[3];
+  for (float*& row : rows) row = results.Add(1, kCols).as<float>();
+  auto& [gain, rstd, dgain] = rows;
+  cpu::RmsNorm(x, gain, 1e-5f, out, rstd);
+  cpu::RmsNormBackwardInput(dout, x, rstd, gain, dout, dx);
+  cpu::RmsNormBackwardWeight(dout, x, rstd, dgain);
+  cpu::SwiGluBackward(dout, gate, up, dout, up, x);
+  const std::vector<double> frequencies(9, 0.3);
+  // Two heads and a vector's remainder in each half.
+  cpu::Rope({.sequence = 5, .head_dim = 18, .frequencies = frequencies.data()},
+            Columns(gate, 0, 36));
+  return results.Collect();
+}
+
 // Only `target` from now on; 0 for what the machine has.
 void Choose(int64_t target) {
   hwy::SetSupportedTargetsForTest(target);
@@ -108,12 +130,14 @@ void Choose(int64_t target) {
 TEST(TargetsTest, EveryInstructionSetComputesTheSame) {
   const std::vector<float> attention = RunAttention();
   const std::vector<float> rows = RunRows();
+  const std::vector<float> llama_rows = RunLlamaRows();
   int64_t tested = 0;
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
     SCOPED_TRACE(hwy::TargetName(target));
     Choose(target);
     const std::vector<float> other_attention = RunAttention();
     const std::vector<float> other_rows = RunRows();
+    const std::vector<float> other_llama_rows = RunLlamaRows();
     Choose(0);
     // Sums of up to 37 terms of size 1 in another order.
     for (size_t i = 0; i < attention.size(); ++i) {
@@ -121,6 +145,12 @@ TEST(TargetsTest, EveryInstructionSetComputesTheSame) {
     }
     for (size_t i = 0; i < rows.size(); ++i) {
       ASSERT_NEAR(rows[i], other_rows[i], 1e-5 * (1 + std::abs(rows[i]))) << i;
+    }
+    for (size_t i = 0; i < llama_rows.size(); ++i) {
+      const double expected = llama_rows[i];
+      ASSERT_NEAR(expected, other_llama_rows[i],
+                  1e-5 * (1 + std::abs(expected)))
+          << i;
     }
     ++tested;
   }

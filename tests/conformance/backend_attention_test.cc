@@ -1,6 +1,6 @@
-// Attention against float64, over head sizes around the vector widths and
-// sequences around the block sizes; q, k and v lie side by side in one tensor,
-// as in a model.
+// Attention against float64, over head sizes around the vector widths,
+// sequences around the block sizes and heads that share keys and values; q, k
+// and v lie side by side in one tensor, as in a model.
 
 #include "tests/conformance/backend_conformance.h"
 
@@ -8,8 +8,10 @@ namespace penstock {
 namespace {
 
 constexpr AttentionShape kShapes[] = {
-    {1, 1, 1, 1},   {2, 3, 2, 3},    {1, 17, 3, 8},  {2, 31, 1, 16},
-    {1, 33, 2, 32}, {2, 130, 2, 64}, {1, 129, 1, 5}, {1, 257, 2, 32}};
+    {1, 1, 1, 1},        {2, 3, 2, 3},          {1, 17, 3, 8},
+    {2, 31, 1, 16},      {1, 33, 2, 32},        {2, 130, 2, 64},
+    {1, 129, 1, 5},      {1, 257, 2, 32},       {2, 5, 2, 3, 0, 1},
+    {1, 33, 6, 8, 0, 2}, {2, 130, 4, 17, 0, 4}, {1, 129, 8, 16, 0, 1}};
 
 int64_t RowsOf(const AttentionShape& shape) {
   return shape.batch * shape.sequence;
@@ -18,7 +20,15 @@ int64_t WidthOf(const AttentionShape& shape) {
   return shape.heads * shape.head_dim;
 }
 
-// What attention computes of qkv [rows, 3 * width] and dout [rows, width].
+int64_t KvWidthOf(const AttentionShape& shape) {
+  return shape.groups() * shape.head_dim;
+}
+// Columns of a row of q, k and v.
+int64_t StrideOf(const AttentionShape& shape) {
+  return WidthOf(shape) + 2 * KvWidthOf(shape);
+}
+
+// What attention computes of qkv [rows, stride] and dout [rows, width].
 struct Result {
   std::vector<double> out, lse, dqkv;
 };
@@ -26,7 +36,8 @@ struct Result {
 // One head of one sample. `qkv` points at its q in the first row, `out` and
 // `dqkv` likewise.
 struct Head {
-  int64_t sequence, dim, width;
+  int64_t sequence, dim, width, stride;
+  int64_t key, value;  // How many columns after its q the head's k and v are.
 
   double Dot(const float* x, const float* y) const {
     double sum = 0;
@@ -37,12 +48,11 @@ struct Head {
   void Run(const float* qkv, const float* dout, double* out, double* lse,
            double* dqkv) const {
     const double scale = 1 / std::sqrt(static_cast<double>(dim));
-    const int64_t stride = 3 * width;
     for (int64_t i = 0; i < sequence; ++i) {
       std::vector<double> p(i + 1);
       double max = -INFINITY;
       for (int64_t j = 0; j <= i; ++j) {
-        p[j] = scale * Dot(qkv + i * stride, qkv + j * stride + width);
+        p[j] = scale * Dot(qkv + i * stride, qkv + j * stride + key);
         max = std::max(max, p[j]);
       }
       double sum = 0;
@@ -52,7 +62,7 @@ struct Head {
       std::vector<double> dp(i + 1);
       for (int64_t j = 0; j <= i; ++j) {
         p[j] /= sum;
-        const float* v = qkv + j * stride + 2 * width;
+        const float* v = qkv + j * stride + value;
         for (int64_t c = 0; c < dim; ++c) out[i * width + c] += p[j] * v[c];
         dp[j] = Dot(dout + i * width, v);
         delta += p[j] * dp[j];
@@ -60,9 +70,9 @@ struct Head {
       for (int64_t j = 0; j <= i; ++j) {
         const double ds = scale * p[j] * (dp[j] - delta);
         for (int64_t c = 0; c < dim; ++c) {
-          dqkv[i * stride + c] += ds * qkv[j * stride + width + c];
-          dqkv[j * stride + width + c] += ds * qkv[i * stride + c];
-          dqkv[j * stride + 2 * width + c] += p[j] * dout[i * width + c];
+          dqkv[i * stride + c] += ds * qkv[j * stride + key + c];
+          dqkv[j * stride + key + c] += ds * qkv[i * stride + c];
+          dqkv[j * stride + value + c] += p[j] * dout[i * width + c];
         }
       }
     }
@@ -72,14 +82,18 @@ struct Head {
 Result Oracle(const AttentionShape& shape, const std::vector<float>& qkv,
               const std::vector<float>& dout) {
   const int64_t width = WidthOf(shape);
+  const int64_t stride = StrideOf(shape);
   Result result{.out = std::vector<double>(RowsOf(shape) * width),
                 .lse = std::vector<double>(RowsOf(shape) * shape.heads),
-                .dqkv = std::vector<double>(RowsOf(shape) * width * 3)};
-  const Head head{shape.sequence, shape.head_dim, width};
+                .dqkv = std::vector<double>(RowsOf(shape) * stride)};
+  const int64_t sharing = shape.heads / shape.groups();
   for (int64_t b = 0; b < shape.batch; ++b) {
     for (int64_t h = 0; h < shape.heads; ++h) {
       const int64_t narrow = b * shape.sequence * width + h * shape.head_dim;
-      const int64_t wide = b * shape.sequence * 3 * width + h * shape.head_dim;
+      const int64_t wide = b * shape.sequence * stride + h * shape.head_dim;
+      const int64_t key = width + (h / sharing - h) * shape.head_dim;
+      const Head head{shape.sequence,        shape.head_dim, width, stride, key,
+                      key + KvWidthOf(shape)};
       head.Run(&qkv[wide], &dout[narrow], &result.out[narrow],
                &result.lse[(b * shape.heads + h) * shape.sequence],
                &result.dqkv[wide]);
@@ -88,12 +102,13 @@ Result Oracle(const AttentionShape& shape, const std::vector<float>& qkv,
   return result;
 }
 
-// Every result is a sum of at most `sequence` terms, each of which holds dot
-// products over `head_dim`, in float32. Measured, the error stays below a
-// twentieth of this for all shapes here.
+// Every result is a sum of at most `sequence` terms of each head that shares a
+// key, each of which holds dot products over `head_dim`, in float32. Measured,
+// the error stays below a twentieth of this for all shapes here.
 std::vector<Expected> WithTolerance(const AttentionShape& shape,
                                     const std::vector<double>& values) {
-  const double terms = static_cast<double>(shape.sequence + shape.head_dim + 8);
+  const double terms = static_cast<double>(
+      shape.sequence * (shape.heads / shape.groups()) + shape.head_dim + 8);
   std::vector<Expected> expected;
   for (const double value : values) {
     expected.push_back({value, terms * kEpsilon * (1 + std::abs(value))});
@@ -112,31 +127,33 @@ class AttentionConformance : public BackendConformance {
            const std::vector<float>& dout_values) {
     const int64_t rows = RowsOf(shape);
     const int64_t width = WidthOf(shape);
+    const int64_t kv_width = KvWidthOf(shape);
+    const int64_t stride = StrideOf(shape);
     Pass pass{.qkv = Upload(qkv_values),
               .dout = Upload(dout_values),
               .out = Poison(rows * width),
               .lse = Poison(rows * shape.heads),
-              .dqkv = Poison(rows * width * 3),
+              .dqkv = Poison(rows * stride),
               .scratch = {*backend_, AttentionScratchBytes(shape)}};
     const ConstTensor qkv =
-        Float32(static_cast<const float*>(pass.qkv.floats()), rows, 3 * width);
-    const Tensor dqkv = Float32(pass.dqkv.floats(), rows, 3 * width);
+        Float32(static_cast<const float*>(pass.qkv.floats()), rows, stride);
+    const Tensor dqkv = Float32(pass.dqkv.floats(), rows, stride);
     const Tensor out = Float32(pass.out.floats(), rows, width);
     const ConstTensor q = Columns(qkv, 0, width);
-    const ConstTensor k = Columns(qkv, width, width);
-    const ConstTensor v = Columns(qkv, 2 * width, width);
+    const ConstTensor k = Columns(qkv, width, kv_width);
+    const ConstTensor v = Columns(qkv, width + kv_width, kv_width);
     EXPECT_TRUE(backend_
                     ->Attention(shape, q, k, v, out, pass.lse.floats(),
                                 pass.scratch.data())
                     .ok());
-    EXPECT_TRUE(backend_
-                    ->AttentionBackward(
-                        shape, q, k, v, out,
-                        Float32(pass.dout.floats(), rows, width),
-                        pass.lse.floats(), Columns(dqkv, 0, width),
-                        Columns(dqkv, width, width),
-                        Columns(dqkv, 2 * width, width), pass.scratch.data())
-                    .ok());
+    EXPECT_TRUE(
+        backend_
+            ->AttentionBackward(
+                shape, q, k, v, out, Float32(pass.dout.floats(), rows, width),
+                pass.lse.floats(), Columns(dqkv, 0, width),
+                Columns(dqkv, width, kv_width),
+                Columns(dqkv, width + kv_width, kv_width), pass.scratch.data())
+            .ok());
     EXPECT_TRUE(backend_->Synchronize().ok());
     EXPECT_TRUE(pass.scratch.GuardIsIntact());
     return pass;
@@ -172,21 +189,23 @@ void AttentionConformance::RunPiece(const AttentionShape& piece,
                                     const Result& expected,
                                     std::vector<float>& sums) {
   const int64_t width = WidthOf(piece);
+  const int64_t kv_width = KvWidthOf(piece);
+  const int64_t stride = StrideOf(piece);
   const int64_t end = piece.keys();
   const int64_t rows = RowsOf(piece);
   const int64_t keys = piece.batch * end;
   DeviceBuffer q = Upload(Cut(qkv, sequence, piece.before, end, 0, width));
-  DeviceBuffer kv = Upload(Cut(qkv, sequence, 0, end, width, 2 * width));
+  DeviceBuffer kv = Upload(Cut(qkv, sequence, 0, end, width, 2 * kv_width));
   DeviceBuffer d = Upload(Cut(dout, sequence, piece.before, end, 0, width));
   DeviceBuffer out = Poison(rows * width);
   DeviceBuffer lse = Poison(rows * piece.heads);
   DeviceBuffer dq = Poison(rows * width);
-  DeviceBuffer dkv = Poison(keys * 2 * width);
+  DeviceBuffer dkv = Poison(keys * 2 * kv_width);
   DeviceBuffer scratch = {*backend_, AttentionScratchBytes(piece)};
-  const Tensor kv_tensor = Float32(kv.floats(), keys, 2 * width);
-  const Tensor dkv_tensor = Float32(dkv.floats(), keys, 2 * width);
-  const Tensor k = Columns(kv_tensor, 0, width);
-  const Tensor v = Columns(kv_tensor, width, width);
+  const Tensor kv_tensor = Float32(kv.floats(), keys, 2 * kv_width);
+  const Tensor dkv_tensor = Float32(dkv.floats(), keys, 2 * kv_width);
+  const Tensor k = Columns(kv_tensor, 0, kv_width);
+  const Tensor v = Columns(kv_tensor, kv_width, kv_width);
   const Tensor q_tensor = Float32(q.floats(), rows, width);
   const Tensor out_tensor = Float32(out.floats(), rows, width);
   ASSERT_EQ(backend_->Attention(piece, q_tensor, k, v, out_tensor, lse.floats(),
@@ -196,8 +215,8 @@ void AttentionConformance::RunPiece(const AttentionShape& piece,
       backend_->AttentionBackward(
           piece, q_tensor, k, v, out_tensor, Float32(d.floats(), rows, width),
           lse.floats(), Float32(dq.floats(), rows, width),
-          Columns(dkv_tensor, 0, width), Columns(dkv_tensor, width, width),
-          scratch.data()),
+          Columns(dkv_tensor, 0, kv_width),
+          Columns(dkv_tensor, kv_width, kv_width), scratch.data()),
       absl::OkStatus());
   ASSERT_EQ(backend_->Synchronize(), absl::OkStatus());
   EXPECT_TRUE(scratch.GuardIsIntact());
@@ -207,14 +226,14 @@ void AttentionConformance::RunPiece(const AttentionShape& piece,
   for (int64_t b = 0; b < piece.batch; ++b) {
     for (int64_t t = 0; t < end; ++t) {
       const int64_t whole = b * sequence + t;
-      for (int64_t c = 0; c < 2 * width; ++c) {
-        sums[whole * 3 * width + width + c] +=
-            dkvs[(b * end + t) * 2 * width + c];
+      for (int64_t c = 0; c < 2 * kv_width; ++c) {
+        sums[whole * stride + width + c] +=
+            dkvs[(b * end + t) * 2 * kv_width + c];
       }
       if (t < piece.before) continue;
       const int64_t row = b * piece.sequence + t - piece.before;
       for (int64_t c = 0; c < width; ++c) {
-        sums[whole * 3 * width + c] = dqs[row * width + c];
+        sums[whole * stride + c] = dqs[row * width + c];
         ASSERT_NEAR(outs[row * width + c], expected.out[whole * width + c],
                     200 * kEpsilon);
       }
@@ -226,8 +245,9 @@ TEST_P(AttentionConformance, MatchesFloat64ForwardAndBackward) {
   for (const AttentionShape& shape : kShapes) {
     SCOPED_TRACE(testing::Message()
                  << shape.batch << " x " << shape.sequence << " x "
-                 << shape.heads << " x " << shape.head_dim);
-    const auto qkv = RandomFloats(RowsOf(shape) * WidthOf(shape) * 3, 1);
+                 << shape.heads << " x " << shape.head_dim << ", "
+                 << shape.groups() << " groups");
+    const auto qkv = RandomFloats(RowsOf(shape) * StrideOf(shape), 1);
     const auto dout = RandomFloats(RowsOf(shape) * WidthOf(shape), 2);
     const Result expected = Oracle(shape, qkv, dout);
     const Pass pass = Run(shape, qkv, dout);
@@ -294,21 +314,24 @@ TEST_P(AttentionConformance, GivesTheSameBitsTwice) {
 // Each piece of the sequences alone, with the keys and values before it, gives
 // what the whole gives; gradients of keys and values are sums over the pieces.
 TEST_P(AttentionConformance, PiecesOfASequenceAddUpToTheWhole) {
-  const AttentionShape whole{2, 150, 2, 24};
-  const int64_t width = WidthOf(whole);
-  const auto qkv = RandomFloats(RowsOf(whole) * 3 * width, 1);
-  const auto dout = RandomFloats(RowsOf(whole) * width, 2);
-  const Result expected = Oracle(whole, qkv, dout);
-  std::vector<float> sums(expected.dqkv.size());
-  // Ends inside, at and across blocks.
-  const int64_t ends[] = {0, 1, 37, 64, 129, 150};
-  for (size_t i = 1; i < std::size(ends); ++i) {
-    const AttentionShape piece{2, ends[i] - ends[i - 1], 2, 24, ends[i - 1]};
-    RunPiece(piece, whole.sequence, qkv, dout, expected, sums);
-  }
-  const auto dqkv = WithTolerance(whole, expected.dqkv);
-  for (size_t i = 0; i < sums.size(); ++i) {
-    ASSERT_NEAR(sums[i], dqkv[i].value, dqkv[i].tolerance) << i;
+  for (const int64_t kv_heads : {4, 2}) {
+    const AttentionShape whole{2, 150, 4, 24, 0, kv_heads};
+    const auto qkv = RandomFloats(RowsOf(whole) * StrideOf(whole), 1);
+    const auto dout = RandomFloats(RowsOf(whole) * WidthOf(whole), 2);
+    const Result expected = Oracle(whole, qkv, dout);
+    std::vector<float> sums(expected.dqkv.size());
+    // Ends inside, at and across blocks.
+    const int64_t ends[] = {0, 1, 37, 64, 129, 150};
+    for (size_t i = 1; i < std::size(ends); ++i) {
+      AttentionShape piece = whole;
+      piece.sequence = ends[i] - ends[i - 1];
+      piece.before = ends[i - 1];
+      RunPiece(piece, whole.sequence, qkv, dout, expected, sums);
+    }
+    const auto dqkv = WithTolerance(whole, expected.dqkv);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      ASSERT_NEAR(sums[i], dqkv[i].value, dqkv[i].tolerance) << i;
+    }
   }
 }
 
@@ -317,6 +340,18 @@ TEST_P(AttentionConformance, RejectsShapesThatDiffer) {
   const Tensor wrong = Float32(memory.floats(), 4, 5);
   EXPECT_EQ(backend_
                 ->Attention({1, 4, 1, 4}, wrong, wrong, wrong, wrong,
+                            memory.floats(), memory.data())
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+  // Keys of two heads where one is shared.
+  const Tensor two_heads = Float32(memory.floats(), 2, 8);
+  EXPECT_EQ(backend_
+                ->Attention({.batch = 1,
+                             .sequence = 2,
+                             .heads = 2,
+                             .head_dim = 4,
+                             .kv_heads = 1},
+                            two_heads, two_heads, two_heads, two_heads,
                             memory.floats(), memory.data())
                 .code(),
             absl::StatusCode::kInvalidArgument);
