@@ -71,6 +71,14 @@ absl::Status CheckMatmul(const MatmulArgs& args) {
   if (args.addend.data != nullptr) {
     RETURN_IF_ERROR(CheckShape("matmul", {"addend", args.addend}, m, n));
   }
+  const bool narrow_factors = args.a.type == DataType::kBFloat16;
+  const bool narrow_result = args.c.type == DataType::kBFloat16;
+  if (args.a.type != args.b.type || (narrow_result && !narrow_factors) ||
+      (args.addend.data != nullptr && args.addend.type != args.c.type)) {
+    return absl::InvalidArgumentError(
+        "matmul: a and b must be of one type, addend of c's, and c float32 "
+        "unless a and b are bfloat16");
+  }
   if (args.accumulate &&
       (args.bias != nullptr || args.addend.data != nullptr)) {
     return absl::InvalidArgumentError(

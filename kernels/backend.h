@@ -15,7 +15,9 @@
 
 namespace penstock {
 
-// c = op(a) * op(b) [+ bias] [+ addend], or c += op(a) * op(b).
+// c = op(a) * op(b) [+ bias] [+ addend], or c += op(a) * op(b). a and b are of
+// one type, which may be bfloat16 for a float32 c but not the other way; addend
+// is of c's.
 struct MatmulArgs {
   ConstTensor a;
   ConstTensor b;

@@ -12,6 +12,7 @@
 #include "kernels/backend.h"
 #include "kernels/cpu/adamw.h"
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/attention_group.h"
 #include "kernels/cpu/cross_entropy.h"
 #include "kernels/cpu/embedding.h"
 #include "kernels/cpu/gelu.h"
@@ -21,6 +22,7 @@
 #include "kernels/cpu/rms_norm.h"
 #include "kernels/cpu/rope.h"
 #include "kernels/cpu/swiglu.h"
+#include "kernels/cpu/widening.h"
 #include "proto/base/status_macros.h"
 
 namespace penstock {
@@ -28,17 +30,6 @@ namespace {
 
 constexpr int64_t kAlignment = 256;
 constexpr int64_t kHugePage = int64_t{2} << 20;
-
-absl::Status CheckFloat32(std::string_view operation,
-                          std::initializer_list<ConstTensor> tensors) {
-  for (const ConstTensor& tensor : tensors) {
-    if (tensor.type != DataType::kFloat32) {
-      return absl::UnimplementedError(fmt::format(
-          "{}: the cpu backend computes in float32 only", operation));
-    }
-  }
-  return absl::OkStatus();
-}
 
 // Indices address rows or columns of a table; one outside would read or write
 // other memory.
@@ -52,6 +43,27 @@ absl::Status CheckIndices(std::string_view operation, std::string_view what,
     }
   }
   return absl::OkStatus();
+}
+
+// The shape of rows from `begin` on that end before the next sequence.
+RopeShape From(int64_t begin, RopeShape shape) {
+  shape.before += begin % shape.sequence;
+  return shape;
+}
+
+template <typename AnyTensor>
+AnyTensor RowIfAny(const AnyTensor& table, int64_t row) {
+  return table.data == nullptr ? table : Rows(table, row, 1);
+}
+
+// Calls operation(group) for each group of heads of each sample.
+template <typename Operation>
+void ByGroups(const AttentionShape& shape, const Operation& operation) {
+  for (int64_t sample = 0; sample < shape.batch; ++sample) {
+    for (int64_t group = 0; group < shape.groups(); ++group) {
+      operation(cpu::AttentionGroup(shape, sample, group));
+    }
+  }
 }
 
 class CpuBackend final : public Backend {
@@ -111,15 +123,13 @@ class CpuBackend final : public Backend {
 
   absl::Status Matmul(const MatmulArgs& args) override {
     RETURN_IF_ERROR(CheckMatmul(args));
-    RETURN_IF_ERROR(
-        CheckFloat32("matmul", {args.a, args.b, args.c, args.addend}));
     return matmul_.Run(args);
   }
 
   absl::Status ColumnSums(ConstTensor x, float* sums) override {
     RETURN_IF_ERROR(CheckSameShape("column_sums", {{"x", x}}));
-    RETURN_IF_ERROR(CheckFloat32("column_sums", {x}));
-    cpu::ColumnSums(x, sums);
+    widening_.ByRows(
+        {x}, {}, [=](int64_t, auto in, auto) { cpu::ColumnSums(in[0], sums); });
     return absl::OkStatus();
   }
 
@@ -133,8 +143,10 @@ class CpuBackend final : public Backend {
                          float epsilon, Tensor out, float* mean,
                          float* rstd) override {
     RETURN_IF_ERROR(CheckSameShape("layer_norm", {{"x", x}, {"out", out}}));
-    RETURN_IF_ERROR(CheckFloat32("layer_norm", {x, out}));
-    cpu::LayerNorm(x, gain, bias, epsilon, out, mean, rstd);
+    widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
+      cpu::LayerNorm(in[0], gain, bias, epsilon, to[0], mean + begin,
+                     rstd + begin);
+    });
     return absl::OkStatus();
   }
 
@@ -143,8 +155,9 @@ class CpuBackend final : public Backend {
                               const float* bias, Tensor out) override {
     RETURN_IF_ERROR(
         CheckSameShape("layer_norm_apply", {{"x", x}, {"out", out}}));
-    RETURN_IF_ERROR(CheckFloat32("layer_norm_apply", {x, out}));
-    cpu::LayerNormApply(x, mean, rstd, gain, bias, out);
+    widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
+      cpu::LayerNormApply(in[0], mean + begin, rstd + begin, gain, bias, to[0]);
+    });
     return absl::OkStatus();
   }
 
@@ -159,8 +172,11 @@ class CpuBackend final : public Backend {
       RETURN_IF_ERROR(
           CheckSameShape(kName, {{"dout", dout}, {"addend", addend}}));
     }
-    RETURN_IF_ERROR(CheckFloat32(kName, {dout, x, addend, dx}));
-    cpu::LayerNormBackwardInput(dout, x, mean, rstd, gain, addend, dx);
+    widening_.ByRows(
+        {dout, x, addend}, {dx}, [=](int64_t begin, auto in, auto to) {
+          cpu::LayerNormBackwardInput(in[0], in[1], mean + begin, rstd + begin,
+                                      gain, in[2], to[0]);
+        });
     return absl::OkStatus();
   }
 
@@ -169,24 +185,28 @@ class CpuBackend final : public Backend {
                                        float* dgain, float* dbias) override {
     constexpr std::string_view kName = "layer_norm_backward_weight";
     RETURN_IF_ERROR(CheckSameShape(kName, {{"dout", dout}, {"x", x}}));
-    RETURN_IF_ERROR(CheckFloat32(kName, {dout, x}));
-    cpu::LayerNormBackwardWeight(dout, x, mean, rstd, dgain, dbias);
+    widening_.ByRows({dout, x}, {}, [=](int64_t begin, auto in, auto) {
+      cpu::LayerNormBackwardWeight(in[0], in[1], mean + begin, rstd + begin,
+                                   dgain, dbias);
+    });
     return absl::OkStatus();
   }
 
   absl::Status RmsNorm(ConstTensor x, const float* gain, float epsilon,
                        Tensor out, float* rstd) override {
     RETURN_IF_ERROR(CheckSameShape("rms_norm", {{"x", x}, {"out", out}}));
-    RETURN_IF_ERROR(CheckFloat32("rms_norm", {x, out}));
-    cpu::RmsNorm(x, gain, epsilon, out, rstd);
+    widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
+      cpu::RmsNorm(in[0], gain, epsilon, to[0], rstd + begin);
+    });
     return absl::OkStatus();
   }
 
   absl::Status RmsNormApply(ConstTensor x, const float* rstd, const float* gain,
                             Tensor out) override {
     RETURN_IF_ERROR(CheckSameShape("rms_norm_apply", {{"x", x}, {"out", out}}));
-    RETURN_IF_ERROR(CheckFloat32("rms_norm_apply", {x, out}));
-    cpu::RmsNormApply(x, rstd, gain, out);
+    widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
+      cpu::RmsNormApply(in[0], rstd + begin, gain, to[0]);
+    });
     return absl::OkStatus();
   }
 
@@ -200,8 +220,11 @@ class CpuBackend final : public Backend {
       RETURN_IF_ERROR(
           CheckSameShape(kName, {{"dout", dout}, {"addend", addend}}));
     }
-    RETURN_IF_ERROR(CheckFloat32(kName, {dout, x, addend, dx}));
-    cpu::RmsNormBackwardInput(dout, x, rstd, gain, addend, dx);
+    widening_.ByRows({dout, x, addend}, {dx},
+                     [=](int64_t begin, auto in, auto to) {
+                       cpu::RmsNormBackwardInput(in[0], in[1], rstd + begin,
+                                                 gain, in[2], to[0]);
+                     });
     return absl::OkStatus();
   }
 
@@ -209,15 +232,16 @@ class CpuBackend final : public Backend {
                                      const float* rstd, float* dgain) override {
     constexpr std::string_view kName = "rms_norm_backward_weight";
     RETURN_IF_ERROR(CheckSameShape(kName, {{"dout", dout}, {"x", x}}));
-    RETURN_IF_ERROR(CheckFloat32(kName, {dout, x}));
-    cpu::RmsNormBackwardWeight(dout, x, rstd, dgain);
+    widening_.ByRows({dout, x}, {}, [=](int64_t begin, auto in, auto) {
+      cpu::RmsNormBackwardWeight(in[0], in[1], rstd + begin, dgain);
+    });
     return absl::OkStatus();
   }
 
   absl::Status Gelu(ConstTensor x, Tensor out) override {
     RETURN_IF_ERROR(CheckSameShape("gelu", {{"x", x}, {"out", out}}));
-    RETURN_IF_ERROR(CheckFloat32("gelu", {x, out}));
-    cpu::Gelu(x, out);
+    widening_.ByRows(
+        {x}, {out}, [](int64_t, auto in, auto to) { cpu::Gelu(in[0], to[0]); });
     return absl::OkStatus();
   }
 
@@ -226,16 +250,18 @@ class CpuBackend final : public Backend {
     constexpr std::string_view kName = "gelu_backward";
     RETURN_IF_ERROR(CheckSameShape(
         kName, {{"dout", dout}, {"x", x}, {"dx", dx}, {"out", out}}));
-    RETURN_IF_ERROR(CheckFloat32(kName, {dout, x, dx, out}));
-    cpu::GeluBackward(dout, x, dx, out);
+    widening_.ByRows({dout, x}, {dx, out}, [](int64_t, auto in, auto to) {
+      cpu::GeluBackward(in[0], in[1], to[0], to[1]);
+    });
     return absl::OkStatus();
   }
 
   absl::Status SwiGlu(ConstTensor gate, ConstTensor up, Tensor out) override {
     RETURN_IF_ERROR(
         CheckSameShape("swiglu", {{"gate", gate}, {"up", up}, {"out", out}}));
-    RETURN_IF_ERROR(CheckFloat32("swiglu", {gate, up, out}));
-    cpu::SwiGlu(gate, up, out);
+    widening_.ByRows({gate, up}, {out}, [](int64_t, auto in, auto to) {
+      cpu::SwiGlu(in[0], in[1], to[0]);
+    });
     return absl::OkStatus();
   }
 
@@ -249,22 +275,26 @@ class CpuBackend final : public Backend {
                                            {"dgate", dgate},
                                            {"dup", dup},
                                            {"out", out}}));
-    RETURN_IF_ERROR(CheckFloat32(kName, {dout, gate, up, dgate, dup, out}));
-    cpu::SwiGluBackward(dout, gate, up, dgate, dup, out);
+    widening_.ByRows(
+        {dout, gate, up}, {dgate, dup, out}, [](int64_t, auto in, auto to) {
+          cpu::SwiGluBackward(in[0], in[1], in[2], to[0], to[1], to[2]);
+        });
     return absl::OkStatus();
   }
 
   absl::Status Rope(const RopeShape& shape, Tensor x) override {
     RETURN_IF_ERROR(CheckRope("rope", shape, {"x", x}));
-    RETURN_IF_ERROR(CheckFloat32("rope", {x}));
-    cpu::Rope(shape, x);
+    widening_.InPlace(x, shape.sequence, [&](int64_t begin, Tensor rows) {
+      cpu::Rope(From(begin, shape), rows);
+    });
     return absl::OkStatus();
   }
 
   absl::Status RopeBackward(const RopeShape& shape, Tensor dx) override {
     RETURN_IF_ERROR(CheckRope("rope_backward", shape, {"dx", dx}));
-    RETURN_IF_ERROR(CheckFloat32("rope_backward", {dx}));
-    cpu::RopeBackward(shape, dx);
+    widening_.InPlace(dx, shape.sequence, [&](int64_t begin, Tensor rows) {
+      cpu::RopeBackward(From(begin, shape), rows);
+    });
     return absl::OkStatus();
   }
 
@@ -273,8 +303,15 @@ class CpuBackend final : public Backend {
                          std::byte* scratch) override {
     RETURN_IF_ERROR(CheckAttention("attention", shape, {{"q", q}, {"out", out}},
                                    {{"k", k}, {"v", v}}));
-    RETURN_IF_ERROR(CheckFloat32("attention", {q, k, v, out}));
-    cpu::Attention(shape, q, k, v, out, lse, scratch);
+    ByGroups(shape, [&](const cpu::AttentionGroup& group) {
+      const ConstTensor inputs[] = {group.Queries(q), group.Keys(k),
+                                    group.Keys(v)};
+      const Tensor outputs[] = {group.Queries(out)};
+      widening_.Whole(inputs, outputs, [&](auto in, auto to) {
+        cpu::Attention(group.shape(), in[0], in[1], in[2], to[0],
+                       group.Statistics(lse), scratch);
+      });
+    });
     return absl::OkStatus();
   }
 
@@ -287,9 +324,18 @@ class CpuBackend final : public Backend {
         CheckAttention("attention_backward", shape,
                        {{"q", q}, {"out", out}, {"dout", dout}, {"dq", dq}},
                        {{"k", k}, {"v", v}, {"dk", dk}, {"dv", dv}}));
-    RETURN_IF_ERROR(
-        CheckFloat32("attention_backward", {q, k, v, out, dout, dq, dk, dv}));
-    cpu::AttentionBackward(shape, q, k, v, out, dout, lse, dq, dk, dv, scratch);
+    ByGroups(shape, [&](const cpu::AttentionGroup& group) {
+      const ConstTensor inputs[] = {group.Queries(q), group.Keys(k),
+                                    group.Keys(v), group.Queries(out),
+                                    group.Queries(dout)};
+      const Tensor outputs[] = {group.Queries(dq), group.Keys(dk),
+                                group.Keys(dv)};
+      widening_.Whole(inputs, outputs, [&](auto in, auto to) {
+        cpu::AttentionBackward(group.shape(), in[0], in[1], in[2], in[3], in[4],
+                               group.Statistics(lse), to[0], to[1], to[2],
+                               scratch);
+      });
+    });
     return absl::OkStatus();
   }
 
@@ -298,12 +344,17 @@ class CpuBackend final : public Backend {
                          Tensor out) override {
     RETURN_IF_ERROR(CheckEmbedding("embedding", sequence, token_table,
                                    position_table, {"out", out}));
-    RETURN_IF_ERROR(
-        CheckFloat32("embedding", {token_table, position_table, out}));
     RETURN_IF_ERROR(CheckIndices("embedding", "token",
                                  {tokens, static_cast<size_t>(out.rows)},
                                  token_table.rows));
-    cpu::Embedding(tokens, sequence, token_table, position_table, out);
+    for (int64_t r = 0; r < out.rows; ++r) {
+      const ConstTensor inputs[] = {Rows(token_table, tokens[r], 1),
+                                    RowIfAny(position_table, r % sequence)};
+      const Tensor outputs[] = {Rows(out, r, 1)};
+      widening_.Whole(inputs, outputs, [](auto in, auto to) {
+        cpu::Embedding(in[0], in[1], to[0]);
+      });
+    }
     return absl::OkStatus();
   }
 
@@ -313,24 +364,28 @@ class CpuBackend final : public Backend {
     constexpr std::string_view kName = "embedding_backward";
     RETURN_IF_ERROR(CheckEmbedding(kName, sequence, d_token_table,
                                    d_position_table, {"dout", dout}));
-    RETURN_IF_ERROR(
-        CheckFloat32(kName, {dout, d_token_table, d_position_table}));
     RETURN_IF_ERROR(CheckIndices(kName, "token",
                                  {tokens, static_cast<size_t>(dout.rows)},
                                  d_token_table.rows));
-    cpu::EmbeddingBackward(tokens, sequence, dout, d_token_table,
-                           d_position_table);
+    for (int64_t r = 0; r < dout.rows; ++r) {
+      const ConstTensor inputs[] = {Rows(dout, r, 1)};
+      widening_.Whole(inputs, {}, [&](auto in, auto) {
+        cpu::EmbeddingBackward(in[0], Rows(d_token_table, tokens[r], 1),
+                               RowIfAny(d_position_table, r % sequence));
+      });
+    }
     return absl::OkStatus();
   }
 
   absl::Status CrossEntropy(Tensor logits, const int32_t* labels, float scale,
                             float* losses) override {
     RETURN_IF_ERROR(CheckSameShape("cross_entropy", {{"logits", logits}}));
-    RETURN_IF_ERROR(CheckFloat32("cross_entropy", {logits}));
     RETURN_IF_ERROR(CheckIndices("cross_entropy", "label",
                                  {labels, static_cast<size_t>(logits.rows)},
                                  logits.cols));
-    cpu::CrossEntropy(logits, labels, scale, losses);
+    widening_.InPlace(logits, logits.rows, [=](int64_t begin, Tensor rows) {
+      cpu::CrossEntropy(rows, labels + begin, scale, losses + begin);
+    });
     return absl::OkStatus();
   }
 
@@ -349,6 +404,7 @@ class CpuBackend final : public Backend {
 
  private:
   cpu::Matmul matmul_;
+  cpu::Widening widening_;
 };
 
 }  // namespace

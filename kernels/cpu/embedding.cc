@@ -29,32 +29,20 @@ namespace penstock::cpu {
 
 HWY_EXPORT(AddInto);
 
-void Embedding(const int32_t* tokens, int64_t sequence, ConstTensor token_table,
-               ConstTensor position_table, Tensor out) {
-  const auto add = HWY_DYNAMIC_DISPATCH(AddInto);
-  for (int64_t r = 0; r < out.rows; ++r) {
-    if (position_table.data == nullptr) {
-      std::copy_n(Rows(token_table, tokens[r], 1).as<float>(), out.cols,
-                  Rows(out, r, 1).as<float>());
-      continue;
-    }
-    add(Rows(token_table, tokens[r], 1).as<float>(),
-        Rows(position_table, r % sequence, 1).as<float>(), out.cols,
-        Rows(out, r, 1).as<float>());
+void Embedding(ConstTensor token, ConstTensor position, Tensor out) {
+  if (position.data == nullptr) {
+    std::copy_n(token.as<float>(), out.cols, out.as<float>());
+    return;
   }
+  HWY_DYNAMIC_DISPATCH(AddInto)
+  (token.as<float>(), position.as<float>(), out.cols, out.as<float>());
 }
 
-void EmbeddingBackward(const int32_t* tokens, int64_t sequence,
-                       ConstTensor dout, Tensor d_token_table,
-                       Tensor d_position_table) {
+void EmbeddingBackward(ConstTensor dout, Tensor d_token, Tensor d_position) {
   const auto add = HWY_DYNAMIC_DISPATCH(AddInto);
-  for (int64_t r = 0; r < dout.rows; ++r) {
-    const float* gradient = Rows(dout, r, 1).as<float>();
-    float* token = Rows(d_token_table, tokens[r], 1).as<float>();
-    add(token, gradient, dout.cols, token);
-    if (d_position_table.data == nullptr) continue;
-    float* position = Rows(d_position_table, r % sequence, 1).as<float>();
-    add(position, gradient, dout.cols, position);
+  for (const Tensor& sum : {d_token, d_position}) {
+    if (sum.data == nullptr) continue;
+    add(sum.as<float>(), dout.as<float>(), dout.cols, sum.as<float>());
   }
 }
 

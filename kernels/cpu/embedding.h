@@ -5,12 +5,10 @@
 
 namespace penstock::cpu {
 
-// See Backend. Tokens must be below the rows of the token table.
-void Embedding(const int32_t* tokens, int64_t sequence, ConstTensor token_table,
-               ConstTensor position_table, Tensor out);
-void EmbeddingBackward(const int32_t* tokens, int64_t sequence,
-                       ConstTensor dout, Tensor d_token_table,
-                       Tensor d_position_table);
+// One row of Backend's operations, float32: out = token + position and, adding,
+// both gradients. A position with null data is none.
+void Embedding(ConstTensor token, ConstTensor position, Tensor out);
+void EmbeddingBackward(ConstTensor dout, Tensor d_token, Tensor d_position);
 
 }  // namespace penstock::cpu
 

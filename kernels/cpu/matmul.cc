@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 #include <unordered_map>
 #include <utility>
 
 #include "dnnl.hpp"
+#include "kernels/cpu/widening.h"
 
 // From libgomp, on which oneDNN's threads are built; clang has no omp.h.
 extern "C" void omp_set_num_threads(int count);
@@ -17,34 +19,44 @@ namespace {
 // A model has some twenty shapes; a caller with ever new ones starts over.
 constexpr size_t kProductsMax = 256;
 
-// From so many rows of c on, oneDNN's own order of b is worth a copy of b: the
-// product gains some 8 % (165 instead of 150 GFLOP/s), 1 ns per element of b at
-// 1024 rows, and the copy costs 0.4 to 0.8 ns.
+// From so many rows of c on, oneDNN's own order of a float32 b is worth a copy
+// of b: the product gains some 8 % (165 instead of 150 GFLOP/s), 1 ns per
+// element of b at 1024 rows, and the copy costs 0.4 to 0.8 ns.
 constexpr int64_t kPackedRowsMin = 512;
 
 constexpr size_t kPage = 4096;
 
 size_t WholePages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
-dnnl::memory::desc Description(int64_t rows, int64_t cols, int64_t row_stride,
-                               int64_t col_stride) {
-  return {{rows, cols},
-          dnnl::memory::data_type::f32,
-          dnnl::memory::dims{row_stride, col_stride}};
+dnnl::memory::data_type TypeOf(DataType type) {
+  return type == DataType::kFloat32 ? dnnl::memory::data_type::f32
+                                    : dnnl::memory::data_type::bf16;
+}
+
+dnnl::memory::desc Description(DataType type, int64_t rows, int64_t cols,
+                               int64_t row_stride, int64_t col_stride) {
+  return {
+      {rows, cols}, TypeOf(type), dnnl::memory::dims{row_stride, col_stride}};
 }
 
 // c of a product over no elements.
 void WriteEmptyProduct(const MatmulArgs& args) {
-  for (int64_t r = 0; r < args.c.rows; ++r) {
-    float* c = Rows(args.c, r, 1).as<float>();
-    for (int64_t i = 0; i < args.c.cols; ++i) {
-      const float bias = args.bias == nullptr ? 0 : args.bias[i];
-      const float addend = args.addend.data == nullptr
-                               ? 0
-                               : Rows(args.addend, r, 1).as<float>()[i];
-      c[i] = bias + addend;
-    }
-  }
+  Widening widening;
+  widening.ByRows({args.addend}, {args.c},
+                  [&](int64_t, Widening::Inputs in, Widening::Outputs to) {
+                    const Tensor& c = to[0];
+                    for (int64_t r = 0; r < c.rows; ++r) {
+                      float* const row = Rows(c, r, 1).as<float>();
+                      if (in[0].data == nullptr) {
+                        std::fill_n(row, c.cols, 0.0f);
+                      } else {
+                        std::copy_n(Rows(in[0], r, 1).as<float>(), c.cols, row);
+                      }
+                      if (args.bias == nullptr) continue;
+                      for (int64_t i = 0; i < c.cols; ++i)
+                        row[i] += args.bias[i];
+                    }
+                  });
 }
 
 }  // namespace
@@ -79,13 +91,16 @@ Matmul::Key Matmul::KeyOf(const MatmulArgs& args) {
           .c_stride = args.c.stride,
           .transpose_a = args.transpose_a,
           .transpose_b = args.transpose_b,
-          .has_bias = args.bias != nullptr};
+          .has_bias = args.bias != nullptr,
+          .factors = args.a.type,
+          .result = args.c.type};
   if (args.accumulate || (args.addend.data == args.c.data &&
                           args.addend.stride == args.c.stride)) {
     key.epilogue = Epilogue::kOutput;
   } else if (args.addend.data != nullptr) {
     key.epilogue = Epilogue::kAddend;
     key.addend_stride = args.addend.stride;
+    key.addend = args.addend.type;
   }
   return key;
 }
@@ -94,16 +109,17 @@ Matmul::Product& Matmul::ProductFor(const Key& key) {
   if (const auto found = products_.find(key); found != products_.end()) {
     return *found->second;
   }
-  const auto matrix = [](int64_t rows, int64_t cols, int64_t stride,
-                         bool transposed) {
-    return transposed ? Description(rows, cols, 1, stride)
-                      : Description(rows, cols, stride, 1);
+  const auto factor = [&](int64_t rows, int64_t cols, int64_t stride,
+                          bool transposed) {
+    return transposed ? Description(key.factors, rows, cols, 1, stride)
+                      : Description(key.factors, rows, cols, stride, 1);
   };
-  const auto a = matrix(key.m, key.k, key.a_stride, key.transpose_a);
-  const auto b = matrix(key.k, key.n, key.b_stride, key.transpose_b);
-  const auto c = matrix(key.m, key.n, key.c_stride, false);
-  const auto bias = Description(1, key.n, key.n, 1);
-  const auto addend = matrix(key.m, key.n, key.addend_stride, false);
+  const auto a = factor(key.m, key.k, key.a_stride, key.transpose_a);
+  const auto b = factor(key.k, key.n, key.b_stride, key.transpose_b);
+  const auto c = Description(key.result, key.m, key.n, key.c_stride, 1);
+  const auto bias = Description(DataType::kFloat32, 1, key.n, key.n, 1);
+  const auto addend =
+      Description(key.addend, key.m, key.n, key.addend_stride, 1);
 
   dnnl::post_ops post_ops;
   if (key.epilogue == Epilogue::kOutput) post_ops.append_sum(1);
@@ -115,8 +131,9 @@ Matmul::Product& Matmul::ProductFor(const Key& key) {
   attributes.set_post_ops(post_ops);
 
   const dnnl::engine& engine = engine_->engine;
-  const bool packed = key.m >= kPackedRowsMin;
-  const dnnl::memory::desc any_b({key.k, key.n}, dnnl::memory::data_type::f32,
+  const bool packed =
+      key.m >= kPackedRowsMin && key.factors == DataType::kFloat32;
+  const dnnl::memory::desc any_b({key.k, key.n}, TypeOf(key.factors),
                                  dnnl::memory::format_tag::any);
   const dnnl::memory::desc& used_b = packed ? any_b : b;
   const dnnl::matmul::primitive_desc description(
@@ -195,6 +212,11 @@ absl::Status Matmul::Run(const MatmulArgs& args) {
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("matmul: no memory for scratch");
   } catch (const dnnl::error& error) {
+    if (error.status == dnnl_unimplemented) {
+      return absl::UnimplementedError(
+          "matmul: products of bfloat16 need a processor with AVX-512; train "
+          "in fp32 on this one");
+    }
     return absl::InternalError(
         fmt::format("matmul [{}, {}] x [{}, {}]: oneDNN: {}", key.m, key.k,
                     key.k, key.n, error.what()));

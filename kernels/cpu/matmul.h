@@ -45,6 +45,9 @@ class Matmul {
     bool transpose_b = false;
     bool has_bias = false;
     Epilogue epilogue = Epilogue::kNothing;
+    DataType factors = DataType::kFloat32;  // Of a and b.
+    DataType result = DataType::kFloat32;   // Of c.
+    DataType addend = DataType::kFloat32;
 
     friend auto operator<=>(const Key&, const Key&) = default;
   };
