@@ -1,0 +1,89 @@
+#ifndef KERNELS_CUDA_EMULATOR_INCLUDE_CUDA_RUNTIME_H_
+#define KERNELS_CUDA_EMULATOR_INCLUDE_CUDA_RUNTIME_H_
+
+// The part of CUDA C++ that penstock's kernels use, for a host compiler: they
+// run on the emulator's fibers.
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+#include <utility>
+
+#include "kernels/cuda/emulator/fibers.h"
+
+#define __global__
+#define __device__
+// One block runs at a time.
+#define __shared__ static
+
+#define threadIdx penstock::cuda::emulator::thread_index
+#define blockIdx penstock::cuda::emulator::block_index
+#define blockDim penstock::cuda::emulator::block_size
+#define gridDim penstock::cuda::emulator::grid_size
+
+struct dim3 {
+  // NOLINTNEXTLINE(google-explicit-constructor): as CUDA's.
+  dim3(unsigned x_size = 1, unsigned y_size = 1, unsigned z_size = 1)
+      : x(x_size), y(y_size), z(z_size) {}
+
+  unsigned x;
+  unsigned y;
+  unsigned z;
+};
+
+struct alignas(8) uint2 {
+  unsigned x;
+  unsigned y;
+};
+
+struct alignas(16) uint4 {
+  unsigned x;
+  unsigned y;
+  unsigned z;
+  unsigned w;
+};
+
+using std::max;
+using std::min;
+
+// Of pi x, exact where it can be.
+inline void sincospi(double x, double* sine, double* cosine) {
+  const double reduced = std::remainder(x, 2.0) * std::numbers::pi;
+  *sine = std::sin(reduced);
+  *cosine = std::cos(reduced);
+}
+
+inline void __syncthreads() { penstock::cuda::emulator::WaitForBlock(); }
+inline void __syncwarp() { penstock::cuda::emulator::WaitForWarp(); }
+inline int __syncthreads_or(int value) {
+  return penstock::cuda::emulator::OrOfBlock(value != 0);
+}
+
+template <typename T>
+T __shfl_xor_sync(unsigned /*mask*/, T value, int lane_mask) {
+  const unsigned lane = (threadIdx.x % 32) ^ static_cast<unsigned>(lane_mask);
+  T result;
+  penstock::cuda::emulator::Exchange(&value, sizeof(T), lane, &result);
+  return result;
+}
+
+template <typename... Parameters>
+cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid,
+                             dim3 block, void** args, size_t /*shared_bytes*/,
+                             cudaStream_t /*stream*/) {
+  if (grid.x * grid.y * grid.z == 0 || block.x * block.y * block.z > 1024) {
+    return cudaErrorInvalidValue;
+  }
+  const auto run = [&]<size_t... I>(std::index_sequence<I...>) {
+    kernel(*static_cast<Parameters*>(args[I])...);
+  };
+  penstock::cuda::emulator::RunGrid(
+      {grid.x, grid.y, grid.z}, {block.x, block.y, block.z},
+      [&] { run(std::index_sequence_for<Parameters...>()); });
+  return cudaSuccess;
+}
+
+#endif  // KERNELS_CUDA_EMULATOR_INCLUDE_CUDA_RUNTIME_H_

@@ -1,0 +1,16 @@
+#ifndef KERNELS_CUDA_EMULATOR_INCLUDE_CUDA_RUNTIME_API_H_
+#define KERNELS_CUDA_EMULATOR_INCLUDE_CUDA_RUNTIME_API_H_
+
+// The types of CUDA's runtime that kernels and the backend name, for the
+// emulator.
+
+struct CUstream_st;
+using cudaStream_t = CUstream_st*;
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+};
+
+#endif  // KERNELS_CUDA_EMULATOR_INCLUDE_CUDA_RUNTIME_API_H_
