@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "proto/communicator.h"
 #include "proto/log_line.h"
 #include "proto/metrics.h"
 #include "proto/plan.h"
@@ -28,6 +29,7 @@ struct DeviceShape {
   std::string kind = "cpu";  // "cpu" or "cuda".
   int64_t memory_bytes = 0;
   double flops_per_second = 0;
+  int nccl_version = 0;  // 22809 is 2.28.9; 0: there is none.
 
   friend bool operator==(const DeviceShape&, const DeviceShape&) = default;
 };
@@ -63,7 +65,9 @@ struct DeviceReport {
   DeviceState state = DeviceState::kIdle;
   std::optional<Assignment> assignment;  // Set unless idle.
   std::string transport_address;         // Set from READY on.
-  absl::Status failure;                  // Not OK exactly when FAILED.
+  // Likewise; those that this rank has made.
+  std::vector<CommunicatorId> communicators;
+  absl::Status failure;  // Not OK exactly when FAILED.
   Progress progress;
   std::vector<StepMetrics> metrics;
   std::vector<StepTrace> traces;
@@ -89,6 +93,7 @@ struct DeviceInstruction {
   std::vector<std::string> peers;
   bool pause = false;
   int64_t metrics_acknowledged = 0;
+  std::vector<CommunicatorId> communicators;
 };
 
 struct WorkerInstruction {

@@ -5,6 +5,7 @@
 
 #include "fmt/format.h"
 #include "proto/base/status_macros.h"
+#include "proto/communicator_proto.h"
 #include "proto/plan_proto.h"
 
 namespace penstock {
@@ -64,11 +65,13 @@ internal::v1::DeviceReport DeviceToProto(const DeviceReport& device) {
   message.set_kind(device.shape.kind);
   message.set_memory_bytes(device.shape.memory_bytes);
   message.set_flops_per_second(device.shape.flops_per_second);
+  message.set_nccl_version(device.shape.nccl_version);
   message.set_state(StateToProto(device.state));
   if (device.assignment) {
     *message.mutable_assignment() = AssignmentToProto(*device.assignment);
   }
   message.set_transport_address(device.transport_address);
+  CommunicatorIdsToProto(device.communicators, message.mutable_communicators());
   message.set_failure_code(static_cast<int>(device.failure.code()));
   message.set_failure_message(std::string(device.failure.message()));
   *message.mutable_progress() = ProgressToProto(device.progress);
@@ -102,6 +105,10 @@ absl::Status CheckBounds(const internal::v1::DeviceReport& message) {
     return absl::InvalidArgumentError(fmt::format(
         "failure_code: {}", failed ? "required when FAILED" : "not FAILED"));
   }
+  if (message.nccl_version() < 0) {
+    return absl::InvalidArgumentError(
+        fmt::format("nccl_version: {}: at least 0", message.nccl_version()));
+  }
   if (message.memory_bytes() < 0 ||
       !std::isfinite(message.flops_per_second()) ||
       message.flops_per_second() < 0) {
@@ -114,18 +121,21 @@ absl::Status CheckBounds(const internal::v1::DeviceReport& message) {
 
 absl::StatusOr<DeviceReport> DeviceFromProto(
     const internal::v1::DeviceReport& message) {
-  DeviceReport device{.shape = {message.kind(), message.memory_bytes(),
-                                message.flops_per_second()},
-                      .transport_address = message.transport_address(),
-                      .failure = FailureFromProto(message.failure_code(),
-                                                  message.failure_message()),
-                      .progress = ProgressFromProto(message.progress())};
+  DeviceReport device{
+      .shape = {message.kind(), message.memory_bytes(),
+                message.flops_per_second(), message.nccl_version()},
+      .transport_address = message.transport_address(),
+      .failure =
+          FailureFromProto(message.failure_code(), message.failure_message()),
+      .progress = ProgressFromProto(message.progress())};
   ASSIGN_OR_RETURN(device.state, StateFromProto(message.state()));
   RETURN_IF_ERROR(CheckBounds(message));
   if (message.has_assignment()) {
     ASSIGN_OR_RETURN(device.assignment,
                      AssignmentFromProto(message.assignment()));
   }
+  ASSIGN_OR_RETURN(device.communicators,
+                   CommunicatorIdsFromProto(message.communicators()));
   for (const v1::StepMetrics& metrics : message.metrics()) {
     ASSIGN_OR_RETURN(device.metrics.emplace_back(),
                      StepMetricsFromProto(metrics));
@@ -145,6 +155,8 @@ absl::StatusOr<DeviceInstruction> OrderFromProto(
       .peers = {message.peers().begin(), message.peers().end()},
       .pause = message.pause(),
       .metrics_acknowledged = message.metrics_acknowledged()};
+  ASSIGN_OR_RETURN(order.communicators,
+                   CommunicatorIdsFromProto(message.communicators()));
   if (!message.has_assignment()) return order;
   ASSIGN_OR_RETURN(order.assignment, AssignmentFromProto(message.assignment()));
   if (message.has_plan()) {
@@ -206,6 +218,7 @@ internal::v1::WorkerInstruction WorkerInstructionToProto(
       *device.mutable_plan() = PlanToInternalProto(*order.plan);
     }
     for (const std::string& peer : order.peers) device.add_peers(peer);
+    CommunicatorIdsToProto(order.communicators, device.mutable_communicators());
     device.set_pause(order.pause);
     device.set_metrics_acknowledged(order.metrics_acknowledged);
   }

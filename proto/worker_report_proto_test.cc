@@ -6,10 +6,11 @@ namespace penstock {
 namespace {
 
 WorkerReport FullReport() {
-  DeviceReport running{.shape = {"cuda", int64_t{80} << 30, 1.5e13},
+  DeviceReport running{.shape = {"cuda", int64_t{80} << 30, 1.5e13, 22809},
                        .state = DeviceState::kRunning,
                        .assignment = Assignment{"a", 3, 1, 2},
-                       .transport_address = "w1:4711"};
+                       .transport_address = "w1:4711",
+                       .communicators = {{.communicator = {false, {5, 4}}}}};
   running.progress = {7, "2F0", 1000, 2000, "/state/step-5", 5};
   running.metrics = {{.step = 6, .loss = 1.25}, {.step = 7, .loss = 1.0}};
   running.traces = {{.step = 7,
@@ -49,6 +50,7 @@ TEST(WorkerReportProtoTest, AReportSurvivesTheRoundTrip) {
     EXPECT_EQ(to.state, from.state);
     EXPECT_EQ(to.assignment, from.assignment);
     EXPECT_EQ(to.transport_address, from.transport_address);
+    EXPECT_EQ(to.communicators, from.communicators);
     EXPECT_EQ(to.failure, from.failure);
     EXPECT_EQ(to.progress, from.progress);
     EXPECT_EQ(to.metrics, from.metrics);
@@ -66,7 +68,8 @@ TEST(WorkerReportProtoTest, AnInstructionSurvivesTheRoundTrip) {
                   {.assignment = Assignment{"a", 3, 1, 2},
                    .peers = {"w1:1", "w2:2"},
                    .pause = true,
-                   .metrics_acknowledged = 12}}};
+                   .metrics_acknowledged = 12,
+                   .communicators = {{.communicator = {true, {1, 3}}}}}}};
   const auto copy =
       WorkerInstructionFromProto(WorkerInstructionToProto(instruction));
   ASSERT_TRUE(copy.ok()) << copy.status();
@@ -78,6 +81,8 @@ TEST(WorkerReportProtoTest, AnInstructionSurvivesTheRoundTrip) {
   EXPECT_EQ(copy->devices[1].assignment, instruction.devices[1].assignment);
   EXPECT_EQ(copy->devices[1].plan, nullptr);
   EXPECT_EQ(copy->devices[1].peers, instruction.devices[1].peers);
+  EXPECT_EQ(copy->devices[1].communicators,
+            instruction.devices[1].communicators);
   EXPECT_TRUE(copy->devices[1].pause);
   EXPECT_EQ(copy->devices[1].metrics_acknowledged, 12);
 }
@@ -96,6 +101,8 @@ TEST(WorkerReportProtoTest, RefusesReportsThatNoWorkerSends) {
         refused([](Device& d) { d.set_state(internal::v1::FAILED); }),
         refused([](Device& d) { d.set_failure_code(3); }),
         refused([](Device& d) { d.set_memory_bytes(-1); }),
+        refused([](Device& d) { d.set_nccl_version(-1); }),
+        refused([](Device& d) { d.add_communicators(); }),
         refused([](Device& d) { d.mutable_assignment()->set_rank(-1); }),
         refused([](Device& d) {
           for (int i = 0; i < 300; ++i) d.add_metrics()->set_step(1);

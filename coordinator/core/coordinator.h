@@ -150,16 +150,17 @@ class Coordinator {
   // A job and what need not survive the coordinator.
   struct Job {
     JobRecord record;
-    // Transport addresses, as record.places; empty until all are READY.
+    // Transport addresses, as record.places, and what the ranks have made; both
+    // empty until all are READY.
     std::vector<std::string> peers;
+    std::vector<CommunicatorId> communicators;
     // Places that may still execute an earlier epoch.
     std::set<Place> uncleared;
     // Until when ranks may stay silent, after a restart.
     absl::Time adoption_end = absl::InfinitePast();
     // Of the failure that the job recovers from: how far it is from the root.
     int failure_distance = 0;
-    // For these there was no plan; not tried again.
-    std::vector<Place> refused;
+    std::vector<Place> refused;  // There was no plan for these.
   };
   // What went wrong with a job, and how likely it only follows from something
   // else: 0 a rank's own error, 1 a lost device, 2 an error about a peer.

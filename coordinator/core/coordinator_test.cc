@@ -48,6 +48,10 @@ class CoordinatorTest : public testing::Test {
     Report(1);
   }
 
+  std::vector<DeviceInstruction> ReportBoth(
+      DeviceState state, uint64_t epoch,
+      const std::vector<std::vector<CommunicatorId>>& made);
+
   absl::Time now_ = absl::UnixEpoch();
   uint64_t sequence_ = 0;
   Coordinator coordinator_{{.version = "1"}, SmallPlan};
@@ -93,6 +97,51 @@ TEST_F(CoordinatorTest, WhatCanNeverFitIsRefused) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(status.message(),
             "parallelism: 4 x 1 needs 4 devices; the cluster has 3");
+}
+
+CommunicatorId Edge(int sender, int receiver, char id) {
+  return {.communicator = {.members = {sender, receiver}}, .id = {id}};
+}
+
+// Of two devices, both in `state` for `epoch`; returns what they are told.
+std::vector<DeviceInstruction> CoordinatorTest::ReportBoth(
+    DeviceState state, uint64_t epoch,
+    const std::vector<std::vector<CommunicatorId>>& made) {
+  WorkerReport report{.incarnation = 1,
+                      .sequence = ++sequence_,
+                      .answered = sequence_ - 1,
+                      .name = "w",
+                      .version = "1"};
+  for (int rank = 0; rank < 2; ++rank) {
+    DeviceReport& device = report.devices.emplace_back();
+    device.state = state;
+    if (state == DeviceState::kIdle) continue;
+    device.assignment = {"a", epoch, 0, rank};
+    device.communicators = made[rank];
+    if (state == DeviceState::kFailed) {
+      device.failure = absl::InternalError("why");
+    }
+  }
+  return coordinator_.Synchronize(report, now_)->devices;
+}
+
+TEST_F(CoordinatorTest, TellsTheMembersOfACommunicatorItsIdInItsEpochOnly) {
+  ReportBoth(DeviceState::kIdle, 0, {});
+  ASSERT_TRUE(coordinator_.Submit("1", Spec("a", 2), now_).ok());
+  // Rank 0 makes the ids of both directions; what rank 1 says of them is not
+  // its to say.
+  auto told =
+      ReportBoth(DeviceState::kReady, 1,
+                 {{Edge(0, 1, 'f'), Edge(1, 0, 'b')}, {Edge(0, 1, 'x')}});
+  const std::vector<CommunicatorId> first = {Edge(0, 1, 'f'), Edge(1, 0, 'b')};
+  EXPECT_EQ(told[0].communicators, first);
+  EXPECT_EQ(told[1].communicators, first);
+  ReportBoth(DeviceState::kFailed, 1, {{Edge(0, 1, 'f')}, {}});
+  ReportBoth(DeviceState::kIdle, 1, {});
+  ASSERT_EQ(Get("a").epoch, 2u);
+  told = ReportBoth(DeviceState::kReady, 2, {{Edge(0, 1, 'g')}, {}});
+  EXPECT_EQ(told[1].communicators,
+            std::vector<CommunicatorId>{Edge(0, 1, 'g')});
 }
 
 TEST_F(CoordinatorTest, ADrainedWorkerGetsNothingNew) {

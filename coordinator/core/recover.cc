@@ -168,6 +168,7 @@ void Coordinator::Release(Job& job) {
   }
   job.record.places.clear();
   job.peers.clear();
+  job.communicators.clear();
 }
 
 }  // namespace penstock

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "coordinator/core/coordinator.h"
@@ -108,12 +109,20 @@ void Coordinator::NoteProgress(Job& job) {
 void Coordinator::StartIfReady(Job& job, absl::Time now) {
   if (!job.peers.empty()) return;
   std::vector<std::string> peers;
+  std::vector<CommunicatorId> communicators;
   for (int i = 0; i < static_cast<int>(job.record.places.size()); ++i) {
     const DeviceReport* rank = FindRank(job, i);
     if (rank == nullptr || !IsListening(rank->state)) return;
     peers.push_back(rank->transport_address);
+    // A report is of the epoch in force here, so ids of others are gone.
+    std::copy_if(rank->communicators.begin(), rank->communicators.end(),
+                 std::back_inserter(communicators),
+                 [i](const CommunicatorId& id) {
+                   return LowestMember(id.communicator) == i;
+                 });
   }
   job.peers = std::move(peers);
+  job.communicators = std::move(communicators);
   if (job.record.state == JobState::kStarting) {
     Change(job, JobState::kRunning,
            fmt::format("runs epoch {} from step {}", job.record.epoch,
@@ -164,10 +173,19 @@ DeviceInstruction Coordinator::Instruct(const Place& place) {
   const Job& job = jobs_.at(name);
   const Assignment assignment = AssignmentOf(job, index);
   pool_.NoteOrder(place.worker, place.device, assignment);
+  std::vector<CommunicatorId> communicators;
+  std::copy_if(job.communicators.begin(), job.communicators.end(),
+               std::back_inserter(communicators),
+               [index = index](const CommunicatorId& id) {
+                 const std::vector<int>& members = id.communicator.members;
+                 return std::find(members.begin(), members.end(), index) !=
+                        members.end();
+               });
   return {.assignment = assignment,
           .plan = FindRank(job, index) == nullptr ? job.record.plan : nullptr,
           .peers = job.peers,
-          .pause = job.record.pause_requested};
+          .pause = job.record.pause_requested,
+          .communicators = std::move(communicators)};
 }
 
 }  // namespace penstock

@@ -24,7 +24,7 @@ std::vector<std::unique_ptr<Link>> MakeLinks(int peers) {
   for (int i = 0; i < peers; ++i) names.push_back("rank " + std::to_string(i));
   const auto hub = LocalHub::Create(names);
   std::vector<std::unique_ptr<NcclLink>> links;
-  std::vector<NcclCommunicatorId> ids;
+  std::vector<CommunicatorId> ids;
   for (int self = 0; self < peers; ++self) {
     NcclLinkOptions options{.epoch = 1,
                             .self = self,

@@ -1,6 +1,7 @@
 #include "tests/simulation/executor_fleet.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "fmt/format.h"
@@ -80,10 +81,51 @@ void ExecutorFleet::OnLoaded(int number) {
                                 : absl::InternalError("did not start"));
   }
   process.state = State::kReady;
-  process.report(ExecutorReady{fmt::format("{}", number)});
+  process.report(
+      ExecutorReady{fmt::format("{}", number), MakeCommunicators(number)});
 }
 
-void ExecutorFleet::Run(int number, const std::vector<std::string>& peers) {
+// An edge to and from the next rank; the ids tell who made them.
+std::vector<CommunicatorId> ExecutorFleet::MakeCommunicators(int number) const {
+  const Process& process = processes_.at(number);
+  const auto pipeline =
+      static_cast<int>(process.plan->spec.parallelism.pipeline);
+  if (process.assignment.rank + 1 == pipeline) return {};
+  const int self =
+      process.assignment.replica * pipeline + process.assignment.rank;
+  CommunicatorId next{.communicator = {.members = {self, self + 1}}};
+  std::memcpy(next.id.data(), &number, sizeof(number));
+  CommunicatorId back = next;
+  back.communicator.members = {self + 1, self};
+  return {next, back};
+}
+
+void ExecutorFleet::CheckCommunicators(
+    const Process& process, const std::vector<CommunicatorId>& communicators) {
+  const auto pipeline =
+      static_cast<int>(process.plan->spec.parallelism.pipeline);
+  const int self =
+      process.assignment.replica * pipeline + process.assignment.rank;
+  int edges = 0;
+  for (const CommunicatorId& id : communicators) {
+    int maker = 0;
+    std::memcpy(&maker, id.id.data(), sizeof(maker));
+    const std::vector<int>& members = id.communicator.members;
+    edges += members[0] == self || members[1] == self ? 1 : 0;
+    // The peers were found to be of this epoch.
+    if (process.peers[LowestMember(id.communicator)] != maker) edges = -1;
+    if (edges < 0) break;
+  }
+  const int neighbours = (process.assignment.rank > 0 ? 1 : 0) +
+                         (process.assignment.rank + 1 < pipeline ? 1 : 0);
+  if (edges != 2 * neighbours) {
+    world_.Violate(fmt::format("{} was given wrong communicators",
+                               ToString(process.assignment)));
+  }
+}
+
+void ExecutorFleet::Run(int number, const std::vector<std::string>& peers,
+                        const std::vector<CommunicatorId>& communicators) {
   Process& process = processes_.at(number);
   if (!process.alive || process.state != State::kReady) return;
   process.state = State::kRunning;
@@ -91,6 +133,7 @@ void ExecutorFleet::Run(int number, const std::vector<std::string>& peers) {
     process.peers.push_back(std::stoi(peer));
   }
   CheckPeers(process);
+  CheckCommunicators(process, communicators);
   TryStep(number);
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/communicator.h"
 #include "proto/plan.h"
 #include "tests/simulation/world.h"
 #include "worker/agent/agent.h"
@@ -22,6 +23,7 @@ namespace penstock {
 //  - all of one job that have not been killed have one epoch, and each its own
 //    rank;
 //  - a step is made only together with every rank of the epoch;
+//  - their communicators are those that their neighbours in that epoch made;
 //  - they start only from checkpoints that are complete.
 class ExecutorFleet {
  public:
@@ -32,7 +34,8 @@ class ExecutorFleet {
   // Begins a process that tells `report` what happens to it. Returns its
   // number, which is never used again.
   int Start(const StartExecutor& start, Report report);
-  void Run(int number, const std::vector<std::string>& peers);
+  void Run(int number, const std::vector<std::string>& peers,
+           const std::vector<CommunicatorId>& communicators);
   void Pause(int number);
   // Asked for by the worker: ends after a moment and reports that.
   void Kill(int number);
@@ -68,6 +71,9 @@ class ExecutorFleet {
   // one is gone.
   bool PeersHaveMade(int number, int64_t step);
   void CheckPeers(const Process& process);
+  std::vector<CommunicatorId> MakeCommunicators(int number) const;
+  void CheckCommunicators(const Process& process,
+                          const std::vector<CommunicatorId>& communicators);
   void CheckExclusive(const std::string& job);
   void StoreCheckpoint(Process& leader);
   void ScheduleCrash(int number);

@@ -74,7 +74,9 @@ void SimulatedWorker::CarryOut(const AgentCommand& command) {
         });
   } else if (const auto* run = std::get_if<SendRun>(&command)) {
     const auto found = executors_.find(run->device);
-    if (found != executors_.end()) fleet_.Run(found->second, run->peers);
+    if (found != executors_.end()) {
+      fleet_.Run(found->second, run->peers, run->communicators);
+    }
   } else if (const auto* pause = std::get_if<SendPause>(&command)) {
     const auto found = executors_.find(pause->device);
     if (found != executors_.end()) fleet_.Pause(found->second);

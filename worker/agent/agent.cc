@@ -63,6 +63,7 @@ DeviceReport Agent::Describe(Device& device) const {
                       .state = device.state,
                       .assignment = device.assignment,
                       .transport_address = device.transport_address,
+                      .communicators = device.communicators,
                       .failure = device.failure,
                       .progress = device.progress};
   const size_t count =
@@ -124,7 +125,7 @@ void Agent::Obey(int index, const DeviceInstruction& order, absl::Time now) {
   if (!device.alive || device.killed) return;
   if (device.state == DeviceState::kReady && !order.peers.empty()) {
     device.state = DeviceState::kRunning;
-    commands_.emplace_back(SendRun{index, order.peers});
+    commands_.emplace_back(SendRun{index, order.peers, order.communicators});
     next_report_time_ = now;
   }
   if (device.state == DeviceState::kRunning && order.pause && !device.paused) {
@@ -191,6 +192,7 @@ void Agent::OnExecutorEvent(int index, const ExecutorEvent& event,
             if (device.state != DeviceState::kPreparing) return;
             device.state = DeviceState::kReady;
             device.transport_address = ready.transport_address;
+            device.communicators = ready.communicators;
             next_report_time_ = now;
           },
           [&](const ExecutorProgress& progress) {

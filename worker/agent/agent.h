@@ -21,6 +21,7 @@ namespace penstock {
 // What an executor process says, or what is seen of it.
 struct ExecutorReady {
   std::string transport_address;
+  std::vector<CommunicatorId> communicators;
 };
 struct ExecutorProgress {
   Progress progress;
@@ -60,6 +61,7 @@ struct StartExecutor {
 struct SendRun {
   int device = 0;
   std::vector<std::string> peers;
+  std::vector<CommunicatorId> communicators;
 };
 struct SendPause {
   int device = 0;
@@ -148,6 +150,7 @@ class Agent {
     DeviceState state = DeviceState::kIdle;
     std::optional<Assignment> assignment;
     std::string transport_address;
+    std::vector<CommunicatorId> communicators;
     absl::Status failure;
     Progress progress;
     std::deque<StepMetrics> metrics;

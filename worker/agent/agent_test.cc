@@ -73,11 +73,14 @@ TEST_F(AgentTest, ReportsAtOnceWhatTheCoordinatorWaitsFor) {
   Answer(sequence, kFirst);
   EXPECT_EQ(agent_.next_report_time(), now_);
   EXPECT_EQ(state(), DeviceState::kPreparing);
-  Event(ExecutorReady{"w:1"});
+  const std::vector<CommunicatorId> made = {
+      {.communicator = {.members = {0, 1}}, .id = {'i'}}};
+  Event(ExecutorReady{"w:1", made});
   EXPECT_EQ(agent_.next_report_time(), now_);
   const WorkerReport ready = Report();
   EXPECT_EQ(ready.devices[0].state, DeviceState::kReady);
   EXPECT_EQ(ready.devices[0].transport_address, "w:1");
+  EXPECT_EQ(ready.devices[0].communicators, made);
   EXPECT_EQ(ready.devices[0].assignment, kFirst);
   EXPECT_EQ(ready.answered, sequence);
   Event(ExecutorProgress{{.step = 1}});

@@ -16,6 +16,7 @@
 #include "fmt/format.h"
 #include "proto/base/file.h"
 #include "proto/base/status_macros.h"
+#include "proto/communicator_proto.h"
 #include "proto/plan_proto.h"
 #include "worker/executor/executor_event.h"
 
@@ -75,6 +76,8 @@ void Supervisor::CarryOut(const AgentCommand& command) {
     ToExecutor message;
     message.mutable_run()->mutable_peers()->Assign(run->peers.begin(),
                                                    run->peers.end());
+    CommunicatorIdsToProto(run->communicators,
+                           message.mutable_run()->mutable_communicators());
     Tell(run->device, message);
   } else if (const auto* pause = std::get_if<SendPause>(&command)) {
     ToExecutor message;

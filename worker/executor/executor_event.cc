@@ -1,8 +1,11 @@
 #include "worker/executor/executor_event.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "proto/base/status_macros.h"
+#include "proto/communicator_proto.h"
 #include "proto/plan_proto.h"
 #include "proto/worker_report_proto.h"
 
@@ -24,8 +27,13 @@ absl::Status FailureFromProto(const internal::v1::Failed& failed) {
 absl::StatusOr<ExecutorEvent> ExecutorEventFromProto(
     const FromExecutor& message) {
   switch (message.message_case()) {
-    case FromExecutor::kReady:
-      return ExecutorReady{message.ready().transport_address()};
+    case FromExecutor::kReady: {
+      ASSIGN_OR_RETURN(
+          std::vector<CommunicatorId> communicators,
+          CommunicatorIdsFromProto(message.ready().communicators()));
+      return ExecutorReady{message.ready().transport_address(),
+                           std::move(communicators)};
+    }
     case FromExecutor::kProgress:
       return ExecutorProgress{ProgressFromProto(message.progress())};
     case FromExecutor::kMetrics: {

@@ -13,9 +13,16 @@ using internal::v1::FromExecutor;
 TEST(ExecutorEventTest, KeepsWhatTheMessageSays) {
   FromExecutor message;
   message.mutable_ready()->set_transport_address("127.0.0.1:7");
-  EXPECT_EQ(std::get<ExecutorReady>(*ExecutorEventFromProto(message))
-                .transport_address,
-            "127.0.0.1:7");
+  auto* id = message.mutable_ready()->add_communicators();
+  id->add_members(1);
+  id->add_members(0);
+  id->set_id(std::string(128, 'i'));
+  const auto ready = std::get<ExecutorReady>(*ExecutorEventFromProto(message));
+  EXPECT_EQ(ready.transport_address, "127.0.0.1:7");
+  EXPECT_EQ(ready.communicators[0].communicator.members,
+            (std::vector<int>{1, 0}));
+  id->clear_id();
+  EXPECT_FALSE(ExecutorEventFromProto(message).ok());
   message.mutable_progress()->set_action("2F0");
   EXPECT_EQ(std::get<ExecutorProgress>(*ExecutorEventFromProto(message))
                 .progress.action,

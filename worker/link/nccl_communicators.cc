@@ -52,35 +52,32 @@ std::vector<int> NcclCommunicators::Ordered() const {
   std::vector<int> order;
   for (int i = 0; i < std::ssize(slots_); ++i) order.push_back(i);
   std::sort(order.begin(), order.end(), [this](int a, int b) {
-    return slots_[a].member.members < slots_[b].member.members;
+    return slots_[a].member.communicator < slots_[b].member.communicator;
   });
   return order;
 }
 
 absl::Status NcclCommunicators::MakeIds() {
   for (const int index : Ordered()) {
-    const NcclMembers& members = slots_[index].member.members;
-    if (*std::min_element(members.members.begin(), members.members.end()) !=
-        self_) {
-      continue;
-    }
+    const Communicator& communicator = slots_[index].member.communicator;
+    if (LowestMember(communicator) != self_) continue;
     ASSIGN_OR_RETURN(const NcclUniqueId id, library_.MakeUniqueId());
-    ids_.push_back({.members = members, .id = id});
+    ids_.push_back({.communicator = communicator, .id = id});
   }
   return absl::OkStatus();
 }
 
-absl::Status NcclCommunicators::Connect(
-    const std::vector<NcclCommunicatorId>& ids, absl::Time deadline) {
+absl::Status NcclCommunicators::Connect(const std::vector<CommunicatorId>& ids,
+                                        absl::Time deadline) {
   RETURN_IF_ERROR(streams_.UseDevice());
-  std::map<NcclMembers, NcclUniqueId> known;
-  for (const auto& [members, id] : ids) known[members] = id;
-  for (const auto& [members, id] : ids_) known[members] = id;
+  std::map<Communicator, NcclUniqueId> known;
+  for (const auto& [communicator, id] : ids) known[communicator] = id;
+  for (const auto& [communicator, id] : ids_) known[communicator] = id;
   watchdog_ = std::thread([this] { Watch(); });
   const std::vector<int> order = Ordered();
   for (const int index : order) {
     const Member& member = slots_[index].member;
-    const auto id = known.find(member.members);
+    const auto id = known.find(member.communicator);
     if (id == known.end()) {
       return absl::FailedPreconditionError(fmt::format(
           "{}: its lowest member has published no id for it", member.name));
@@ -101,8 +98,8 @@ absl::Status NcclCommunicators::Join(int index, const NcclUniqueId& id) {
       NcclCommunicator::Join(
           library_, streams_,
           {.id = id,
-           .members = static_cast<int>(member.members.members.size()),
-           .self = IndexOf(member.members.members, self_),
+           .members = static_cast<int>(member.communicator.members.size()),
+           .self = IndexOf(member.communicator.members, self_),
            .name = member.name},
           member.stall_max));
   MutexLock lock(mutex_);
@@ -114,13 +111,13 @@ absl::Status NcclCommunicators::WarmUp(int index, absl::Time deadline) {
   if (warm_up_ == nullptr) {
     size_t most = 0;
     for (const Slot& slot : slots_) {
-      most = std::max(most, slot.member.members.members.size());
+      most = std::max(most, slot.member.communicator.members.size());
     }
     ASSIGN_OR_RETURN(
         warm_up_,
         streams_.Allocate(static_cast<int64_t>(most + 1) * kElementStride));
   }
-  const std::vector<int>& members = slots_[index].member.members.members;
+  const std::vector<int>& members = slots_[index].member.communicator.members;
   std::vector<NcclTransfer> transfers;
   for (int i = 0; i < std::ssize(members); ++i) {
     if (members[i] == self_) continue;

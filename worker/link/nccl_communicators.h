@@ -1,7 +1,6 @@
 #ifndef WORKER_LINK_NCCL_COMMUNICATORS_H_
 #define WORKER_LINK_NCCL_COMMUNICATORS_H_
 
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,26 +11,12 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "proto/base/mutex.h"
+#include "proto/communicator.h"
 #include "worker/link/nccl_communicator.h"
 #include "worker/link/nccl_library.h"
 #include "worker/link/nccl_streams.h"
 
 namespace penstock {
-
-// Which communicator of a plan: a directed edge, sender first, or a group,
-// whose members ascend. Members are numbered as a link's peers. Groups come
-// after edges in the order that all executors have in common.
-struct NcclMembers {
-  bool group = false;
-  std::vector<int> members;
-
-  friend auto operator<=>(const NcclMembers&, const NcclMembers&) = default;
-};
-
-struct NcclCommunicatorId {
-  NcclMembers members;
-  NcclUniqueId id = {};
-};
 
 // All communicators of one executor in one epoch, with a watchdog: a thread
 // that asks each for its errors and aborts those that failed, or that others
@@ -41,7 +26,7 @@ struct NcclCommunicatorId {
 class NcclCommunicators {
  public:
   struct Member {
-    NcclMembers members;
+    Communicator communicator;
     std::string name;  // "edge rank 0 to rank 1, epoch 3".
     // See NcclCommunicator::Join.
     absl::Duration stall_max = absl::InfiniteDuration();
@@ -59,14 +44,14 @@ class NcclCommunicators {
 
   // Makes the ids of those whose lowest member this is. Called once, first.
   absl::Status MakeIds();
-  const std::vector<NcclCommunicatorId>& ids() const { return ids_; }
+  const std::vector<CommunicatorId>& ids() const { return ids_; }
 
   // Joins all and moves one element over each, in the order of their members,
   // which is the same on all executors: the first use makes the connections and
   // waits for the others. Called once.
   //
   // Errors: those of NcclCommunicator; FailedPrecondition: an id is missing.
-  absl::Status Connect(const std::vector<NcclCommunicatorId>& ids,
+  absl::Status Connect(const std::vector<CommunicatorId>& ids,
                        absl::Time deadline);
 
   // Connect must have succeeded.
@@ -102,7 +87,7 @@ class NcclCommunicators {
   NcclLibrary& library_;
   CudaStreams& streams_;
   const OnFailed on_failed_;
-  std::vector<NcclCommunicatorId> ids_;
+  std::vector<CommunicatorId> ids_;
   std::byte* warm_up_ = nullptr;  // Device memory.
 
   Mutex mutex_;

@@ -1,20 +1,16 @@
 #ifndef WORKER_LINK_NCCL_LIBRARY_H_
 #define WORKER_LINK_NCCL_LIBRARY_H_
 
-#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "proto/communicator.h"
 #include "worker/link/nccl_streams.h"
 
 namespace penstock {
-
-// What the members of a communicator find each other by. The process that made
-// it listens for the others, so it must live until all have joined.
-using NcclUniqueId = std::array<char, 128>;
 
 // A communicator as one member holds it. The library owns it until Destroy or
 // Abort, from when on the handle means nothing.

@@ -30,10 +30,10 @@ class NcclLinkImpl : public NcclLink {
 
   absl::Status MakeIds() { return communicators_->MakeIds(); }
 
-  const std::vector<NcclCommunicatorId>& ids() const override {
+  const std::vector<CommunicatorId>& ids() const override {
     return communicators_->ids();
   }
-  absl::Status Connect(const std::vector<NcclCommunicatorId>& ids,
+  absl::Status Connect(const std::vector<CommunicatorId>& ids,
                        absl::Time deadline) override;
   LinkGroup* group() override { return group_ ? &*group_ : nullptr; }
 
@@ -164,7 +164,7 @@ NcclLinkImpl::NcclLinkImpl(NcclLinkOptions options, NcclLibrary& library,
 std::vector<NcclCommunicators::Member> NcclLinkImpl::Members() const {
   std::vector<NcclCommunicators::Member> all;
   for (const std::vector<int>& edge : options_.edges) {
-    all.push_back({.members = {.members = edge},
+    all.push_back({.communicator = {.members = edge},
                    .name = fmt::format(
                        "edge {} to {}, epoch {}", options_.peer_names[edge[0]],
                        options_.peer_names[edge[1]], options_.epoch),
@@ -174,7 +174,7 @@ std::vector<NcclCommunicators::Member> NcclLinkImpl::Members() const {
   // it late.
   if (!options_.group.empty()) {
     all.push_back(
-        {.members = {.group = true, .members = options_.group},
+        {.communicator = {.group = true, .members = options_.group},
          .name = fmt::format("group of {} and {} more, epoch {}",
                              options_.peer_names[options_.group[0]],
                              options_.group.size() - 1, options_.epoch)});
@@ -190,7 +190,7 @@ std::vector<int> NcclLinkImpl::PeersOfEdges() const {
   return peers;
 }
 
-absl::Status NcclLinkImpl::Connect(const std::vector<NcclCommunicatorId>& ids,
+absl::Status NcclLinkImpl::Connect(const std::vector<CommunicatorId>& ids,
                                    absl::Time deadline) {
   {
     MutexLock lock(mutex_);

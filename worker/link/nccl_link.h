@@ -66,7 +66,7 @@ class NcclLink : public Link {
       std::unique_ptr<Link> host);
 
   // Of the communicators whose lowest member this is; for the other members.
-  virtual const std::vector<NcclCommunicatorId>& ids() const = 0;
+  virtual const std::vector<CommunicatorId>& ids() const = 0;
 
   // Joins all communicators and moves one element over each, in the order of
   // their members, which is the same everywhere: the first use makes the
@@ -77,7 +77,7 @@ class NcclLink : public Link {
   //   FailedPrecondition: an id is missing; or called before.
   //   DeadlineExceeded: a member has not come by `deadline`; the message names
   //     edge and epoch.
-  virtual absl::Status Connect(const std::vector<NcclCommunicatorId>& ids,
+  virtual absl::Status Connect(const std::vector<CommunicatorId>& ids,
                                absl::Time deadline) = 0;
 
   // The group of the options; null when that is empty. It has a communicator of

@@ -125,7 +125,7 @@ class NcclLinkTest : public testing::Test {
   const int threads_before_ = ThreadCount();
   absl::Duration stall_max_ = absl::Seconds(30);
   FakeNccl nccl_;
-  std::vector<NcclCommunicatorId> ids_;
+  std::vector<CommunicatorId> ids_;
   std::vector<std::unique_ptr<NcclLink>> links_;
 };
 
@@ -325,7 +325,7 @@ TEST_F(NcclLinkTest, EndsThatDisagreeOnTheOrderAreFoundBeforeNcclIsAsked) {
       {.kind = Note::Kind::kGrant, .key = {1, 9}, .bytes = 100, .number = 1});
   ASSERT_TRUE((*link)->PostReceive(0, {1, 1}, target).ok());
   const absl::Status connected =
-      (*link)->Connect({{.members = {.members = {0, 1}}}}, Never());
+      (*link)->Connect({{.communicator = {.members = {0, 1}}}}, Never());
   const absl::Status received = (*link)->WaitReceived(0, {1, 1}, Never());
   for (const absl::Status& status : {connected, received}) {
     EXPECT_EQ(status, absl::InvalidArgumentError(
