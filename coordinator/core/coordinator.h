@@ -150,8 +150,7 @@ class Coordinator {
   // A job and what need not survive the coordinator.
   struct Job {
     JobRecord record;
-    // Transport addresses, as record.places, and what the ranks have made; both
-    // empty until all are READY.
+    // Transport addresses and what the ranks made; empty until all are READY.
     std::vector<std::string> peers;
     std::vector<CommunicatorId> communicators;
     // Places that may still execute an earlier epoch.
