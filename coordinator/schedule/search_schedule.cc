@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "coordinator/schedule/insert_weights.h"
+#include "coordinator/schedule/justification_search.h"
 #include "coordinator/schedule/list_search.h"
 #include "coordinator/schedule/list_times.h"
 #include "coordinator/schedule/lower_bound.h"
@@ -78,6 +79,7 @@ class ScheduleSearch {
     }
     if (IsWave()) TryPatterns();
     TryDrain();
+    TryJustified(starts);
     Polish();
     return std::move(found_);
   }
@@ -126,7 +128,7 @@ class ScheduleSearch {
   void TryPatterns() {
     constexpr size_t kTaken = 3;
     std::vector<std::pair<double, PassOrders>> best;
-    const int looks = options_.evaluations / 2;
+    const int looks = options_.evaluations / 4;
     for (const SlopePattern& pattern : PatternsFor(instance_)) {
       if (Done() || found_.evaluations > looks) break;
       const TimedSchedule laid = LayOut(instance_, pattern);
@@ -183,6 +185,25 @@ class ScheduleSearch {
       }
       TryOrders(Squeeze(instance_, timed));
     }
+  }
+
+  // Of the starts and of what has been found so far.
+  void TryJustified(const std::vector<Programs>& starts) {
+    if (Done()) return;
+    std::vector<Programs> pool;
+    if (!found_.programs.empty()) pool.push_back(found_.programs);
+    for (const Programs& start : starts) {
+      Programs split = SplitBackward(start);
+      if (split == found_.programs || !KeepsToMemory(instance_, split) ||
+          !timer_.Run(split)) {
+        continue;
+      }
+      pool.push_back(std::move(split));
+    }
+    SearchOptions part = options_;
+    part.evaluations = std::min(options_.evaluations / 2,
+                                options_.evaluations - found_.evaluations);
+    Take(SearchJustified(instance_, pool, part));
   }
 
   void Polish() {

@@ -11,9 +11,9 @@ namespace penstock {
 // The best schedule found for one placement, times and memory: by list
 // scheduling (SearchRules), from warm-up orders and repeating patterns
 // (order_search.h), from `starts`, which are complete programs of F's and
-// either B's or I's and W's; and at last by moves of single actions
-// (SearchLists). Never worse than any of `starts` that keeps to the memory; B's
-// are split.
+// either B's or I's and W's; by justification of these and of what was found
+// (SearchJustified); and at last by moves of single actions (SearchLists).
+// Never worse than any of `starts` that keeps to the memory; B's are split.
 //
 // Requires what ListScheduler requires.
 FoundSchedule SearchSchedule(

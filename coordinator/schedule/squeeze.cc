@@ -4,80 +4,67 @@
 #include <array>
 #include <tuple>
 
+#include "coordinator/schedule/timeline.h"
+
 namespace penstock {
 namespace {
 
-// Sums of activations are compared with limits; they are not exact.
-constexpr double kRounding = 1e-9;
-
-struct Placed {
+struct Started {
   Action action;
   double start = 0;
-  double end = 0;
-  double held = 0;  // Memory of the rank after it.
 };
 
 // All actions in the order of their starts; what needs another comes after it.
-std::vector<Placed> InOrder(const TimedSchedule& schedule) {
-  std::vector<Placed> actions;
+std::vector<Started> InOrder(const TimedSchedule& schedule) {
+  std::vector<Started> actions;
   for (size_t rank = 0; rank < schedule.programs.size(); ++rank) {
     for (size_t i = 0; i < schedule.programs[rank].size(); ++i) {
-      actions.push_back(
-          {schedule.programs[rank][i], schedule.starts[rank][i], 0, 0});
+      actions.push_back({schedule.programs[rank][i], schedule.starts[rank][i]});
     }
   }
   std::stable_sort(
       actions.begin(), actions.end(),
-      [](const Placed& a, const Placed& b) { return a.start < b.start; });
+      [](const Started& a, const Started& b) { return a.start < b.start; });
   return actions;
 }
 
-bool HasWeights(const std::vector<Placed>& actions) {
-  return std::any_of(actions.begin(), actions.end(), [](const Placed& placed) {
-    return placed.action.kind == ActionKind::kBackwardWeight;
-  });
+bool HasWeights(const std::vector<Started>& actions) {
+  return std::any_of(
+      actions.begin(), actions.end(), [](const Started& started) {
+        return started.action.kind == ActionKind::kBackwardWeight;
+      });
 }
 
 class Squeezer {
  public:
   Squeezer(const PipelineInstance& instance, bool weights)
-      : instance_(instance),
-        weights_(weights),
-        timelines_(static_cast<size_t>(instance.ranks)) {
+      : instance_(instance), weights_(weights) {
+    for (const double memory_max : instance.memory_max) {
+      timelines_.emplace_back(memory_max);
+    }
     for (std::vector<double>& ends : ends_) {
       ends.resize(instance.rank_of_stage.size() *
                   static_cast<size_t>(instance.microbatches));
     }
   }
 
-  void Place(Placed placed) {
-    const Action& action = placed.action;
+  void Place(const Action& action) {
     const StageTimes& times = instance_.costs.stages[action.stage];
     const double time = action.kind == ActionKind::kForward ? times.forward
                         : action.kind == ActionKind::kBackwardInput
                             ? times.input_gradient
                             : times.weight_gradient;
-    const int rank = instance_.rank_of_stage[action.stage];
-    std::vector<Placed>& timeline = timelines_[rank];
-    const double change = Change(action);
-    const double arrival = Arrival(action);
-    const size_t place =
-        Find(timeline, arrival, time, change, instance_.memory_max[rank]);
-    placed.start =
-        place == 0 ? arrival : std::max(arrival, timeline[place - 1].end);
-    placed.end = placed.start + time;
-    placed.held = place == 0 ? 0 : timeline[place - 1].held;
+    const double end = timelines_[instance_.rank_of_stage[action.stage]].Place(
+        action, Arrival(action), time, Change(action));
     if (action.kind != ActionKind::kBackwardWeight) {
-      End(action.kind, action.stage, action.microbatch) = placed.end;
+      End(action.kind, action.stage, action.microbatch) = end;
     }
-    timeline.insert(timeline.begin() + place, placed);
-    for (size_t i = place; i < timeline.size(); ++i) timeline[i].held += change;
   }
 
   std::vector<std::vector<Action>> Orders() const {
     std::vector<std::vector<Action>> orders(timelines_.size());
     for (size_t rank = 0; rank < timelines_.size(); ++rank) {
-      for (const Placed& placed : timelines_[rank]) {
+      for (const PlacedAction& placed : timelines_[rank].placed()) {
         if (placed.action.kind == ActionKind::kBackwardWeight) continue;
         orders[rank].push_back(placed.action);
       }
@@ -119,30 +106,9 @@ class Squeezer {
     return End(kind, from, microbatch) + hop_time;
   }
 
-  // Before which placed action one fits first that arrives at `arrival`, takes
-  // `time` and changes the memory by `change` for good.
-  static size_t Find(const std::vector<Placed>& timeline, double arrival,
-                     double time, double change, double memory_max) {
-    const double allowed = memory_max * (1 + kRounding) - change;
-    size_t best = timeline.size();
-    for (size_t i = timeline.size(); i > 0; --i) {
-      const Placed& after = timeline[i - 1];
-      if (after.start * (1 + kRounding) < arrival + time) break;
-      // Placing before `after` raises what is held from before it on.
-      if (change > 0 && after.held > allowed) break;
-      const double begin = i == 1 ? 0 : timeline[i - 2].end;
-      const double held = i == 1 ? 0 : timeline[i - 2].held;
-      if (std::max(arrival, begin) + time <= after.start * (1 + kRounding) &&
-          (change <= 0 || held <= allowed)) {
-        best = i - 1;
-      }
-    }
-    return best;
-  }
-
   const PipelineInstance& instance_;
   const bool weights_;
-  std::vector<std::vector<Placed>> timelines_;
+  std::vector<Timeline> timelines_;          // Per rank.
   std::array<std::vector<double>, 2> ends_;  // Of F, and of I.
 };
 
@@ -150,9 +116,9 @@ class Squeezer {
 
 std::vector<std::vector<Action>> Squeeze(const PipelineInstance& instance,
                                          const TimedSchedule& schedule) {
-  const std::vector<Placed> actions = InOrder(schedule);
+  const std::vector<Started> actions = InOrder(schedule);
   Squeezer squeezer(instance, HasWeights(actions));
-  for (const Placed& placed : actions) squeezer.Place(placed);
+  for (const Started& started : actions) squeezer.Place(started.action);
   return squeezer.Orders();
 }
 
