@@ -2,6 +2,7 @@
 #define COORDINATOR_SCHEDULE_WALK_H_
 
 #include <cstddef>
+#include <deque>
 #include <vector>
 
 #include "coordinator/schedule/schedule.h"
@@ -66,6 +67,60 @@ inline bool CanUnblock(ActionKind done, const Action& blocked) {
   }
 }
 
+// Which ranks may go on, in blocks of neighbours: those of one block go on, the
+// last woken first, until none of them can, before the next block has its turn.
+// Pipelines of thousands of ranks advance by a few actions per rank and turn:
+// over all of them in turns, each turn would find the caches and the
+// translation of addresses full of other ranks' memory.
+class WakingRanks {
+ public:
+  // All ranks are awake, the first of a block first.
+  explicit WakingRanks(int ranks)
+      : awake_(static_cast<size_t>(ranks), true),
+        blocks_(static_cast<size_t>((ranks + kBlock - 1) / kBlock)) {
+    for (int rank = ranks - 1; rank >= 0; --rank) {
+      blocks_[rank / kBlock].push_back(rank);
+    }
+    for (size_t block = 0; block < blocks_.size(); ++block) {
+      turns_.push_back(static_cast<int>(block));
+    }
+  }
+
+  bool IsAwake(int rank) const { return awake_[rank] != 0; }
+
+  void Wake(int rank) {
+    awake_[rank] = true;
+    const int block = rank / kBlock;
+    if (blocks_[block].empty() && block != turns_.front()) {
+      turns_.push_back(block);
+    }
+    blocks_[block].push_back(rank);
+  }
+
+  // The next rank, which stays awake; -1 when all sleep.
+  int Next() {
+    while (!turns_.empty() && blocks_[turns_.front()].empty()) {
+      turns_.pop_front();
+    }
+    if (turns_.empty()) return -1;
+    std::vector<int>& block = blocks_[turns_.front()];
+    const int rank = block.back();
+    block.pop_back();
+    return rank;
+  }
+
+  void Sleep(int rank) { awake_[rank] = false; }
+
+ private:
+  // Ranks whose programs and tables fit the second cache, in lines of a few
+  // kinds, and whose pages fit its table of addresses.
+  static constexpr int kBlock = 64;
+
+  std::vector<char> awake_;
+  std::vector<std::vector<int>> blocks_;
+  std::deque<int> turns_;  // Blocks; the first has its turn.
+};
+
 // Executes all programs against each other as far as they go, each in order.
 // `execute(rank, next)` executes the next action of `rank`, or the next two
 // when `next->overlaps_next`, and returns how many it has executed: 0 when
@@ -76,22 +131,9 @@ template <typename Execute>
 std::vector<size_t> Walk(const Schedule& schedule, const Topology& topology,
                          Execute execute) {
   std::vector<size_t> position(schedule.programs.size());
-  std::vector<char> queued(schedule.programs.size(), true);
   std::vector<Action> blocked(schedule.programs.size());  // Where it stopped.
-  std::vector<int> queue;
-  for (int rank = schedule.ranks() - 1; rank >= 0; --rank) {
-    queue.push_back(rank);
-  }
-  // Thousands of programs are read in turns, a few actions each: without a hint
-  // most of the time goes by waiting for memory.
-  const auto prefetch = [&](int rank, size_t index) {
-    const std::vector<Action>& program = schedule.programs[rank];
-    if (index < program.size()) __builtin_prefetch(&program[index]);
-  };
-  constexpr size_t kLine = 64 / sizeof(Action);
-  while (!queue.empty()) {
-    const int rank = queue.back();
-    queue.pop_back();
+  WakingRanks ranks(schedule.ranks());
+  for (int rank = ranks.Next(); rank >= 0; rank = ranks.Next()) {
     const std::vector<Action>& program = schedule.programs[rank];
     size_t next = position[rank];
     while (next < program.size()) {
@@ -99,18 +141,17 @@ std::vector<size_t> Walk(const Schedule& schedule, const Topology& topology,
       if (executed == 0) break;
       for (size_t i = 0; i < executed; ++i, ++next) {
         WakeAfter(schedule, topology, program[next], [&](int other) {
-          if (queued[other] || !CanUnblock(program[next].kind, blocked[other]))
+          if (ranks.IsAwake(other) ||
+              !CanUnblock(program[next].kind, blocked[other])) {
             return;
-          queued[other] = true;
-          queue.push_back(other);
-          prefetch(other, position[other]);
+          }
+          ranks.Wake(other);
         });
       }
     }
     position[rank] = next;
     if (next < program.size()) blocked[rank] = program[next];
-    queued[rank] = false;
-    prefetch(rank, next + kLine);
+    ranks.Sleep(rank);
   }
   return position;
 }

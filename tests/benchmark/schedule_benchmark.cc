@@ -84,6 +84,8 @@ void Run(const std::string& name, const ScheduleRequest& request) {
     simulation = *std::move(result);
     return schedule;
   };
+  Time("simulate compute-only",
+       [&]() -> const Schedule& { return simulate(compute); });
   Schedule lowered;
   Time("lower, with its proof", [&]() -> const Schedule& {
     auto schedule = Lower(compute, {.reduce_gradients = true});
