@@ -233,9 +233,21 @@ int64_t AttentionScratchBytes(const AttentionShape& shape);
 // Runs on the calling thread.
 std::unique_ptr<Backend> MakeCpuBackend();
 
+// How a CUDA device computes attention's gradient in bfloat16.
+enum class AttentionForm {
+  // The same bits every time, as Backend promises; keeps 2 * batch * heads *
+  // sequence^2 bytes of the device's memory.
+  kDeterministic,
+  // Sums the gradient of q in any order and keeps little; the only operation of
+  // any backend whose bits may differ.
+  kFast,
+};
+
 // Errors:
-//   Unavailable: built without CUDA, or no such device.
-absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(int device);
+//   Unavailable: built without CUDA, no driver, one too old, or no such device.
+//   ResourceExhausted: not enough device memory to start.
+absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
+    int device, AttentionForm form = AttentionForm::kDeterministic);
 
 }  // namespace penstock
 

@@ -95,20 +95,31 @@ def _describe(rctx, home, name, header):
         reason = "no lib%s.so with %s in %s or /usr" % (name, header, home),
     )
 
+# Stands for the driver in tests without one: libcuda.so.1 for the loader.
+_DRIVER_STUB = """
+filegroup(
+    name = "driver_stub",
+    srcs = glob(["driver_stub/*"], allow_empty = True),
+)
+"""
+
 def _impl(rctx):
     home = _find_home(rctx)
     build = _BUILD
     if home == None:
         rctx.file("defs.bzl", _DEFS.format(home = "", nvcc = ""))
         rctx.file("version.txt", "none\n")
-        for name in ["headers"] + sorted(_LIBRARIES):
+        for name in ["driver_stub", "headers"] + sorted(_LIBRARIES):
             build += _MISSING.format(name = name, reason = "no nvcc was found")
     else:
         nvcc = home + "/bin/nvcc"
         rctx.file("defs.bzl", _DEFS.format(home = home, nvcc = nvcc))
         rctx.file("version.txt", rctx.execute([nvcc, "--version"]).stdout)
         rctx.symlink(home + "/include", "include")
-        build += _HEADERS
+        stub = home + "/lib64/stubs/libcuda.so"
+        if rctx.path(stub).exists:
+            rctx.symlink(stub, "driver_stub/libcuda.so.1")
+        build += _HEADERS + _DRIVER_STUB
         for name, header in sorted(_LIBRARIES.items()):
             build += _describe(rctx, home, name, header)
     rctx.file("BUILD", build)

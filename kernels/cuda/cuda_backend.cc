@@ -310,6 +310,11 @@ class CudaBackend final : public Backend {
     return CheckGrid(operation, first);
   }
 
+  absl::StatusOr<bool> IsFused(const AttentionTensors& tensors, bool backward) {
+    if (fused_attention_ == nullptr) return false;
+    return fused_attention_->Takes(tensors, backward);
+  }
+
   static absl::Status CheckTurn(std::string_view operation,
                                 const RopeShape& shape,
                                 const TensorArgument& x) {
@@ -358,8 +363,8 @@ absl::Status CudaBackend::Attention(const AttentionShape& shape, ConstTensor q,
   RETURN_IF_ERROR(CheckSameType(kName, {q, k, v, out}));
   const AttentionTensors tensors{
       .shape = shape, .q = q, .k = k, .v = v, .lse = lse, .out = out};
-  if (fused_attention_ != nullptr &&
-      fused_attention_->Takes(tensors, /*backward=*/false)) {
+  ASSIGN_OR_RETURN(const bool fused, IsFused(tensors, /*backward=*/false));
+  if (fused) {
     return fused_attention_->Forward(device_->stream(), tensors);
   }
   RETURN_IF_ERROR(CheckHeadDim(kName, shape));
@@ -390,8 +395,8 @@ absl::Status CudaBackend::AttentionBackward(const AttentionShape& shape,
                                  .dq = dq,
                                  .dk = dk,
                                  .dv = dv};
-  if (fused_attention_ != nullptr &&
-      fused_attention_->Takes(tensors, /*backward=*/true)) {
+  ASSIGN_OR_RETURN(const bool fused, IsFused(tensors, /*backward=*/true));
+  if (fused) {
     return fused_attention_->Backward(device_->stream(), tensors);
   }
   RETURN_IF_ERROR(CheckHeadDim(kName, shape));

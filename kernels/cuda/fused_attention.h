@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "kernels/backend.h"
 
 namespace penstock::cuda {
@@ -23,9 +24,12 @@ class FusedAttention {
  public:
   virtual ~FusedAttention() = default;
 
-  // True if Forward (Backward with `backward`) would not answer Unimplemented.
-  // The first question for a shape takes about a second.
-  virtual bool Takes(const AttentionTensors& tensors, bool backward) = 0;
+  // False if Forward (Backward with `backward`) would answer Unimplemented. The
+  // first question for a shape takes about a second.
+  //
+  // Errors: of the library; not that it lacks the shape.
+  virtual absl::StatusOr<bool> Takes(const AttentionTensors& tensors,
+                                     bool backward) = 0;
 
   // See Backend.
   //

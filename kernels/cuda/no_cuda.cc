@@ -4,7 +4,8 @@
 
 namespace penstock {
 
-absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(int /*device*/) {
+absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
+    int /*device*/, AttentionForm /*form*/) {
   return absl::UnavailableError("built without CUDA (--config=cuda)");
 }
 

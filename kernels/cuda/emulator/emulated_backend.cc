@@ -116,7 +116,8 @@ class HostProducts final : public Products {
 }  // namespace
 }  // namespace cuda
 
-absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(int device) {
+absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
+    int device, AttentionForm /*form*/) {
   ASSIGN_OR_RETURN(auto opened,
                    cuda::Device::Open(cuda::EmulatedRuntime(), device));
   return cuda::MakeBackend(std::move(opened),
