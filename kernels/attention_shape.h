@@ -28,6 +28,16 @@ struct AttentionShape {
   int64_t groups() const { return kv_heads == 0 ? heads : kv_heads; }
 };
 
+// How a CUDA device computes attention's gradient in bfloat16.
+enum class AttentionForm {
+  // The same bits every time, as Backend promises; keeps 2 * batch * heads *
+  // sequence^2 bytes of the device's memory.
+  kDeterministic,
+  // Sums the gradient of q in any order and keeps little; the only operation of
+  // any backend whose bits may differ.
+  kFast,
+};
+
 }  // namespace penstock
 
 #endif  // KERNELS_ATTENTION_SHAPE_H_

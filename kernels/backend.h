@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "kernels/adamw_args.h"
 #include "kernels/attention_shape.h"
 #include "kernels/rope_shape.h"
 #include "kernels/tensor.h"
@@ -27,22 +28,6 @@ struct MatmulArgs {
   bool accumulate = false;      // Add to c; then neither bias nor addend.
   const float* bias = nullptr;  // [n], added to every row.
   ConstTensor addend;           // [m, n] when its data is set; may be c itself.
-};
-
-// One tensor of a flat parameter arena, for the optimizer.
-struct AdamWArgs {
-  float* weight = nullptr;  // [count]; this and the next three alias nothing.
-  const float* gradient = nullptr;
-  float* first_moment = nullptr;
-  float* second_moment = nullptr;
-  int64_t count = 0;
-  float gradient_scale = 1;  // Clip factor.
-  float learning_rate = 0;
-  float beta1 = 0;
-  float beta2 = 0;
-  float epsilon = 0;
-  float weight_decay = 0;  // 0 for tensors that are not decayed.
-  int64_t step = 0;        // From 1; for bias correction.
 };
 
 // One device and the operations that layers need on it.
@@ -232,16 +217,6 @@ int64_t AttentionScratchBytes(const AttentionShape& shape);
 
 // Runs on the calling thread.
 std::unique_ptr<Backend> MakeCpuBackend();
-
-// How a CUDA device computes attention's gradient in bfloat16.
-enum class AttentionForm {
-  // The same bits every time, as Backend promises; keeps 2 * batch * heads *
-  // sequence^2 bytes of the device's memory.
-  kDeterministic,
-  // Sums the gradient of q in any order and keeps little; the only operation of
-  // any backend whose bits may differ.
-  kFast,
-};
 
 // Errors:
 //   Unavailable: built without CUDA, no driver, one too old, or no such device.

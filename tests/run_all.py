@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -114,6 +115,36 @@ def run_layers(tally):
 def run_bazel(arguments, tally):
     if not any(a.startswith("//") for a in arguments):
         arguments = [*arguments, "//..."]
+    run_targets(arguments, tally)
+
+
+# What CUDA changes: kernels, what runs on them, links. Everything else is what
+# it is without.
+CUDA_TARGETS = ["//kernels/...", "//tests/conformance/...",
+                "//worker/link/..."]
+
+
+def has_cuda():
+    """As deploy/bazel/cuda_configure.bzl looks for the toolkit."""
+    for variable in ("CUDA_HOME", "CUDA_PATH"):
+        if os.environ.get(variable):
+            return os.path.exists(os.environ[variable] + "/bin/nvcc")
+    return bool(shutil.which("nvcc")) or os.path.exists(
+        "/usr/local/cuda/bin/nvcc")
+
+
+def run_cuda(arguments, tally):
+    """The checks that need the CUDA toolkit; most need no device."""
+    if any(a.startswith(("//", "--config")) for a in arguments):
+        return
+    if not has_cuda():
+        tally.skipped += 1
+        print("skipped: CUDA: there is no toolkit (nvcc) on this machine")
+        return
+    run_targets(["--config=cuda", *arguments, *CUDA_TARGETS], tally)
+
+
+def run_targets(arguments, tally):
     with tempfile.TemporaryDirectory() as directory:
         events = os.path.join(directory, "events.json")
         code = subprocess.run(
@@ -131,6 +162,7 @@ def main():
     run_python("tests/tidy/tidy.py", tally)
     run_layers(tally)
     run_bazel(sys.argv[1:], tally)
+    run_cuda(sys.argv[1:], tally)
     for failure in tally.failures:
         print(f"FAILED: {failure}")
     if tally.skipped:

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// The arrays of AdamWArgs; its header stays out of device code.
+// The arrays of AdamWArgs.
 struct Arrays {
   float* weight;
   const float* gradient;

@@ -3,7 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "kernels/backend.h"
+#include "kernels/adamw_args.h"
 
 namespace penstock::cuda {
 

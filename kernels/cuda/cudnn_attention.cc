@@ -87,8 +87,9 @@ absl::StatusOr<Plan> Compile(const CudnnEngine& engine, cudnnHandle_t handle) {
 
 // Of the first engine that compiles; null if there is none.
 absl::StatusOr<std::unique_ptr<Plan>> MakePlan(const AttentionTensors& tensors,
-                                             bool backward, AttentionForm form,
-                                             cudnnHandle_t handle) {
+                                               bool backward,
+                                               AttentionForm form,
+                                               cudnnHandle_t handle) {
   const AttentionStrides strides = StridesOf(tensors);
   const bool deterministic = form == AttentionForm::kDeterministic;
   const absl::StatusOr<CudnnDescriptor> graph =
