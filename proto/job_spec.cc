@@ -113,6 +113,9 @@ absl::Status CheckSim(const SimModel& sim) {
                              sim.input_gradient_us, 0, kTimeMaxUs));
   RETURN_IF_ERROR(CheckRange("model.sim.weight_gradient_us",
                              sim.weight_gradient_us, 0, kTimeMaxUs));
+  RETURN_IF_ERROR(CheckRange("model.sim.hop_us", sim.hop_us, 0, 10'000'000));
+  RETURN_IF_ERROR(CheckRange("model.sim.hop_bytes_per_second",
+                             sim.hop_bytes_per_second, 0, 1'000'000'000'000));
   return CheckRange("model.sim.boundary_bytes", sim.boundary_bytes, 1, 1 << 30);
 }
 

@@ -18,6 +18,12 @@ struct SimModel {
   int64_t input_gradient_us = 0;
   int64_t weight_gradient_us = 0;
   int64_t boundary_bytes = 4096;  // Of one tensor between two stages.
+  // A message between two ranks takes so much longer than over the real link;
+  // unknown to forecasts.
+  int64_t hop_us = 0;
+  // So many leave for another rank; 0: as many as over the real link. Unknown
+  // to forecasts as well.
+  int64_t hop_bytes_per_second = 0;
 
   friend bool operator==(const SimModel&, const SimModel&) = default;
 };
@@ -55,6 +61,8 @@ struct AdamWSpec {
 struct BatchSpec {
   int64_t micro_batch_size = 1;  // Samples.
   int64_t micro_batches = 1;     // Per replica and step.
+
+  friend bool operator==(const BatchSpec&, const BatchSpec&) = default;
 };
 
 // When F is made again before B instead of keeping what it saved.

@@ -25,6 +25,8 @@ SimModel SimModelFromProto(const v1::SimSpec& message) {
                .input_gradient_us = message.input_gradient_us(),
                .weight_gradient_us = message.weight_gradient_us()};
   PENSTOCK_TAKE(sim, message, boundary_bytes);
+  PENSTOCK_TAKE(sim, message, hop_us);
+  PENSTOCK_TAKE(sim, message, hop_bytes_per_second);
   return sim;
 }
 
@@ -53,6 +55,11 @@ v1::ModelSpec ModelToProto(const ModelSpec& model) {
     message.mutable_sim()->set_input_gradient_us(sim->input_gradient_us);
     message.mutable_sim()->set_weight_gradient_us(sim->weight_gradient_us);
     message.mutable_sim()->set_boundary_bytes(sim->boundary_bytes);
+    message.mutable_sim()->set_hop_us(sim->hop_us);
+    if (sim->hop_bytes_per_second > 0) {
+      message.mutable_sim()->set_hop_bytes_per_second(
+          sim->hop_bytes_per_second);
+    }
   } else {
     *message.mutable_gpt2() =
         Gpt2ConfigToProto(std::get<Gpt2Config>(model.architecture));

@@ -55,7 +55,9 @@ TEST(JobSpecProtoTest, EveryFieldRoundTrips) {
   for (const std::string& text :
        {std::string(kFull),
         std::string(R"(name: "sim" model { sim { layers: 8 forward_us: 1
-            input_gradient_us: 2 weight_gradient_us: 3 boundary_bytes: 5 } }
+            input_gradient_us: 2 weight_gradient_us: 3
+            boundary_bytes: 5 hop_us: 6
+            hop_bytes_per_second: 7000 } }
             steps: 1)"),
         std::string(R"(name: "hf" model { init_from: "/m" }
             data { tokens: "t" } steps: 1)")}) {

@@ -94,6 +94,10 @@ TEST(JobSpecTest, RefusesModelsOutOfRange) {
        },
        "model.sim.boundary_bytes: 0: must be 1 to 1073741824"},
       {[](JobSpec& s) {
+         s.model.architecture = SimModel{.layers = 2, .hop_us = -1};
+       },
+       "model.sim.hop_us: -1: must be 0 to 10000000"},
+      {[](JobSpec& s) {
          s.model = {.architecture = SimModel{.layers = 2}, .init_from = "/m"};
        },
        "model.init_from: /m: a sim model has no weights to start from"},

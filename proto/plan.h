@@ -39,6 +39,11 @@ struct StagePlan {
   absl::Duration forward;
   absl::Duration input_gradient;
   absl::Duration weight_gradient;
+  // Forecast of a tensor's way to the next stage, or back, when that is on
+  // another rank: so long it keeps the link busy, and then it is on its way.
+  // Both 0: by the planner's own figures of links.
+  absl::Duration hop_latency;
+  absl::Duration hop_occupancy;
 };
 
 // How many buffers of each class a rank needs at once, by its program: the peak
@@ -83,8 +88,11 @@ struct Plan {
   std::string schedule_reason;  // Why, when the planner chose; for people.
   StartPoint start;
   std::string checkpoint_directory;  // Of the job; the plan's maker chooses it.
-  double bubble_fraction = 0;        // Predicted, of the step.
-  absl::Duration step_time;          // Predicted.
+  // Counts the plans that differ in programs, buffers and forecasts only. The
+  // executors turn from one to the next together, between two steps.
+  uint64_t revision = 0;
+  double bubble_fraction = 0;  // Predicted, of the step.
+  absl::Duration step_time;    // Predicted.
 };
 
 // Of the plan's stages, those of one copy of the model; see Schedule.

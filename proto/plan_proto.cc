@@ -148,6 +148,7 @@ class PlanReader {
     plan_.bubble_fraction = message_.bubble_fraction();
     plan_.schedule = message_.schedule();
     plan_.schedule_reason = message_.schedule_reason();
+    plan_.revision = message_.revision();
     ASSIGN_OR_RETURN(plan_.step_time,
                      DurationFromProto("plan.step_time", message_.step_time()));
     return std::move(plan_);
@@ -208,6 +209,12 @@ class PlanReader {
     ASSIGN_OR_RETURN(
         stage.input_gradient,
         DurationFromProto(field + ".input_gradient", message.input_gradient()));
+    ASSIGN_OR_RETURN(
+        stage.hop_latency,
+        DurationFromProto(field + ".hop_latency", message.hop_latency()));
+    ASSIGN_OR_RETURN(
+        stage.hop_occupancy,
+        DurationFromProto(field + ".hop_occupancy", message.hop_occupancy()));
     ASSIGN_OR_RETURN(stage.weight_gradient,
                      DurationFromProto(field + ".weight_gradient",
                                        message.weight_gradient()));
@@ -323,6 +330,10 @@ v1::Plan PlanToProto(const Plan& plan) {
     *out.mutable_forward() = DurationToProto(stage.forward);
     *out.mutable_input_gradient() = DurationToProto(stage.input_gradient);
     *out.mutable_weight_gradient() = DurationToProto(stage.weight_gradient);
+    if (stage.hop_latency + stage.hop_occupancy > absl::ZeroDuration()) {
+      *out.mutable_hop_latency() = DurationToProto(stage.hop_latency);
+      *out.mutable_hop_occupancy() = DurationToProto(stage.hop_occupancy);
+    }
     out.set_description(
         Describe(plan.spec.model, stage.unit_begin, stage.unit_end));
   }
@@ -351,6 +362,7 @@ v1::Plan PlanToProto(const Plan& plan) {
   message.set_replicas(static_cast<int32_t>(plan.spec.parallelism.data));
   message.set_copies(plan.copies);
   message.set_pieces(plan.pieces);
+  message.set_revision(plan.revision);
   return message;
 }
 
@@ -424,6 +436,9 @@ v1::StepMetrics StepMetricsToProto(const StepMetrics& metrics) {
   message.set_bubble_fraction_measured(metrics.bubble_fraction_measured);
   message.set_bubble_fraction_predicted(metrics.bubble_fraction_predicted);
   message.set_step_seconds(metrics.step_seconds);
+  message.set_step_seconds_predicted(metrics.step_seconds_predicted);
+  message.set_prediction_error(PredictionError(metrics));
+  message.set_plan_revision(metrics.plan_revision);
   return message;
 }
 
@@ -437,7 +452,9 @@ absl::StatusOr<StepMetrics> StepMetricsFromProto(
       .tokens_per_second = message.tokens_per_second(),
       .bubble_fraction_measured = message.bubble_fraction_measured(),
       .bubble_fraction_predicted = message.bubble_fraction_predicted(),
-      .step_seconds = message.step_seconds()};
+      .step_seconds = message.step_seconds(),
+      .step_seconds_predicted = message.step_seconds_predicted(),
+      .plan_revision = message.plan_revision()};
 }
 
 v1::StepTrace StepTraceToProto(const StepTrace& trace) {
@@ -445,6 +462,7 @@ v1::StepTrace StepTraceToProto(const StepTrace& trace) {
   message.set_step(trace.step);
   message.set_replica(trace.replica);
   message.set_rank(trace.rank);
+  message.set_revision(trace.revision);
   message.set_start_us(trace.start_us);
   message.mutable_begin_us()->Assign(trace.begin_us.begin(),
                                      trace.begin_us.end());
@@ -467,6 +485,7 @@ absl::StatusOr<StepTrace> StepTraceFromProto(const v1::StepTrace& message) {
       .step = message.step(),
       .replica = message.replica(),
       .rank = message.rank(),
+      .revision = message.revision(),
       .start_us = message.start_us(),
       .begin_us = {message.begin_us().begin(), message.begin_us().end()},
       .end_us = {message.end_us().begin(), message.end_us().end()}};

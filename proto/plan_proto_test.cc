@@ -206,7 +206,9 @@ TEST(PlanProtoTest, MetricsRoundTripAndAreChecked) {
                             .tokens_per_second = 4,
                             .bubble_fraction_measured = 5,
                             .bubble_fraction_predicted = 6,
-                            .step_seconds = 7};
+                            .step_seconds = 7,
+                            .step_seconds_predicted = 8,
+                            .plan_revision = 9};
   EXPECT_EQ(StepMetricsFromProto(StepMetricsToProto(metrics)).value(), metrics);
   EXPECT_EQ(std::string(StepMetricsFromProto({}).status().message()),
             "metrics.step: 0: must be 1 to 9223372036854775807");
@@ -216,6 +218,7 @@ TEST(PlanProtoTest, TracesRoundTripAndAreChecked) {
   const StepTrace trace{.step = 1,
                         .replica = 2,
                         .rank = 3,
+                        .revision = 7,
                         .start_us = 4,
                         .begin_us = {5, 6},
                         .end_us = {5, 9}};

@@ -50,8 +50,9 @@ std::string ToString(DeviceState state);
 std::string ToString(const Assignment& assignment);
 
 struct Progress {
-  int64_t step = 0;    // Updates made.
-  std::string action;  // Being executed, as "2F0"; empty between steps.
+  int64_t step = 0;       // Updates made.
+  uint64_t revision = 0;  // Of the plan being executed.
+  std::string action;     // Being executed, as "2F0"; empty between steps.
   int64_t resident_bytes = 0;
   int64_t resident_bytes_peak = 0;
   std::string checkpoint;  // Newest complete one; of the leading rank only.
@@ -64,7 +65,8 @@ struct DeviceReport {
   DeviceShape shape;
   DeviceState state = DeviceState::kIdle;
   std::optional<Assignment> assignment;  // Set unless idle.
-  std::string transport_address;         // Set from READY on.
+  uint64_t revision = 0;          // Newest held of the assignment's plan.
+  std::string transport_address;  // Set from READY on.
   // Likewise; those that this rank has made.
   std::vector<CommunicatorId> communicators;
   absl::Status failure;  // Not OK exactly when FAILED.
@@ -87,8 +89,9 @@ struct WorkerReport {
 
 struct DeviceInstruction {
   std::optional<Assignment> assignment;  // Unset: be idle.
-  // Set until the device reports the assignment. Shared, never changed: one
-  // plan serves all its ranks and every repetition of the order.
+  // Set until the device reports the assignment and the plan's revision.
+  // Shared, never changed: one plan serves all its ranks and every repetition
+  // of the order.
   std::shared_ptr<const Plan> plan;
   std::vector<std::string> peers;
   bool pause = false;

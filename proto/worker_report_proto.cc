@@ -70,6 +70,7 @@ internal::v1::DeviceReport DeviceToProto(const DeviceReport& device) {
   if (device.assignment) {
     *message.mutable_assignment() = AssignmentToProto(*device.assignment);
   }
+  message.set_revision(device.revision);
   message.set_transport_address(device.transport_address);
   CommunicatorIdsToProto(device.communicators, message.mutable_communicators());
   message.set_failure_code(static_cast<int>(device.failure.code()));
@@ -124,6 +125,7 @@ absl::StatusOr<DeviceReport> DeviceFromProto(
   DeviceReport device{
       .shape = {message.kind(), message.memory_bytes(),
                 message.flops_per_second(), message.nccl_version()},
+      .revision = message.revision(),
       .transport_address = message.transport_address(),
       .failure =
           FailureFromProto(message.failure_code(), message.failure_message()),
@@ -252,6 +254,7 @@ absl::StatusOr<WorkerInstruction> WorkerInstructionFromProto(
 internal::v1::Progress ProgressToProto(const Progress& progress) {
   internal::v1::Progress message;
   message.set_step(progress.step);
+  message.set_revision(progress.revision);
   message.set_action(progress.action);
   message.set_resident_bytes(progress.resident_bytes);
   message.set_resident_bytes_peak(progress.resident_bytes_peak);
@@ -262,6 +265,7 @@ internal::v1::Progress ProgressToProto(const Progress& progress) {
 
 Progress ProgressFromProto(const internal::v1::Progress& message) {
   return {.step = message.step(),
+          .revision = message.revision(),
           .action = message.action(),
           .resident_bytes = message.resident_bytes(),
           .resident_bytes_peak = message.resident_bytes_peak(),

@@ -11,7 +11,7 @@ WorkerReport FullReport() {
                        .assignment = Assignment{"a", 3, 1, 2},
                        .transport_address = "w1:4711",
                        .communicators = {{.communicator = {false, {5, 4}}}}};
-  running.progress = {7, "2F0", 1000, 2000, "/state/step-5", 5};
+  running.progress = {7, 3, "2F0", 1000, 2000, "/state/step-5", 5};
   running.metrics = {{.step = 6, .loss = 1.25}, {.step = 7, .loss = 1.0}};
   running.traces = {{.step = 7,
                      .replica = 1,

@@ -32,6 +32,9 @@ absl::StatusOr<Plan> PlanOf(const v1::Job& job) {
         "job '{}' has no plan yet: {}", job.spec().name(), job.reason()));
   }
   ASSIGN_OR_RETURN(JobSpec spec, JobSpecFromProto(job.spec()));
+  if (job.has_architecture()) {
+    spec.model.architecture = Gpt2ConfigFromProto(job.architecture());
+  }
   return PlanFromProto(job.plan(), std::move(spec));
 }
 
@@ -48,11 +51,11 @@ absl::StatusOr<int> RunExplain(const Options& options, Context& context) {
   }
   ASSIGN_OR_RETURN(const Explanation explanation, Explain(plan, traces));
   if (options.format == OutputFormat::kTable) {
-    context.console.out << ExplanationText(plan, explanation,
-                                           context.console.width);
+    context.console.out << ExplanationText(
+        plan, explanation, response.job().revisions(), context.console.width);
   } else {
     context.console.out << ExplanationJson(
-                               plan, explanation,
+                               plan, explanation, response.job().revisions(),
                                options.format == OutputFormat::kJson)
                         << "\n";
   }

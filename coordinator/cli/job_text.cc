@@ -108,19 +108,25 @@ std::string WorkersText(const std::vector<v1::Worker>& workers, int width) {
 }
 
 std::string MetricsHeading() {
-  return fmt::format("{:>8}  {:>8}  {:>9}  {:>8}  {:>15}  {:>16}  {:>9}\n",
-                     "STEP", "LOSS", "GRAD NORM", "TOKENS/S", "BUBBLE MEASURED",
-                     "BUBBLE PREDICTED", "STEP TIME");
+  return fmt::format(
+      "{:>8}  {:>8}  {:>9}  {:>8}  {:>15}  {:>9}  {:>9}  {:>9}  {:>6}\n",
+      "STEP", "LOSS", "GRAD NORM", "TOKENS/S", "BUBBLE MEASURED", "PREDICTED",
+      "STEP TIME", "PREDICTED", "ERROR");
 }
 
 std::string MetricsText(const v1::StepMetrics& metrics) {
+  const bool predicted = metrics.step_seconds_predicted() > 0;
   return fmt::format(
-      "{:>8}  {:>8.4f}  {:>9.4g}  {:>8}  {:>15}  {:>16}  {:>9}\n",
+      "{:>8}  {:>8.4f}  {:>9.4g}  {:>8}  {:>15}  {:>9}  {:>9}  {:>9}  {:>6}\n",
       metrics.step(), metrics.loss(), metrics.grad_norm(),
       CountText(metrics.tokens_per_second()),
       PercentText(metrics.bubble_fraction_measured()),
       PercentText(metrics.bubble_fraction_predicted()),
-      DurationText(absl::Seconds(metrics.step_seconds())));
+      DurationText(absl::Seconds(metrics.step_seconds())),
+      predicted ? DurationText(absl::Seconds(metrics.step_seconds_predicted()))
+                : "-",
+      predicted ? fmt::format("{:+.0f} %", 100 * metrics.prediction_error())
+                : "-");
 }
 
 }  // namespace penstock

@@ -43,7 +43,10 @@ std::string ToJson(const v1::StepMetrics& metrics) {
       {"tokens_per_second", metrics.tokens_per_second()},
       {"bubble_fraction_measured", metrics.bubble_fraction_measured()},
       {"bubble_fraction_predicted", metrics.bubble_fraction_predicted()},
-      {"step_seconds", metrics.step_seconds()}};
+      {"step_seconds", metrics.step_seconds()},
+      {"step_seconds_predicted", metrics.step_seconds_predicted()},
+      {"prediction_error", metrics.prediction_error()},
+      {"plan_revision", metrics.plan_revision()}};
   return json.dump();
 }
 

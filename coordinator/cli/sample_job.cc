@@ -115,6 +115,8 @@ v1::StepMetrics SampleMetrics(int64_t step) {
   metrics.set_bubble_fraction_measured(0.345);
   metrics.set_bubble_fraction_predicted(1.0 / 3);
   metrics.set_step_seconds(0.1104);
+  metrics.set_step_seconds_predicted(0.1065);
+  metrics.set_prediction_error(0.1104 / 0.1065 - 1);
   return metrics;
 }
 

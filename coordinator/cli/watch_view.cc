@@ -66,6 +66,28 @@ void AddTimeline(const WatchState& state, int width, bool color,
   }
 }
 
+std::string ProgressText(const v1::Job& job, const v1::StepMetrics& metrics) {
+  return fmt::format("step {}/{}  loss {:.4f}  {} tokens/s  {} left",
+                     metrics.step(), job.spec().steps(), metrics.loss(),
+                     CountText(metrics.tokens_per_second()),
+                     DurationText(TimeLeft(job, metrics)));
+}
+
+// "step time 110 ms (predicted 106 ms, +4 %)  bubble 35 % (predicted 33 %)".
+std::string MeasuredText(const v1::StepMetrics& metrics) {
+  std::string text = fmt::format(
+      "step time {}", DurationText(absl::Seconds(metrics.step_seconds())));
+  if (metrics.step_seconds_predicted() > 0) {
+    text += fmt::format(
+        " (predicted {}, {:+.0f} %)",
+        DurationText(absl::Seconds(metrics.step_seconds_predicted())),
+        100 * metrics.prediction_error());
+  }
+  return fmt::format("{}  bubble {} (predicted {})", text,
+                     PercentText(metrics.bubble_fraction_measured()),
+                     PercentText(metrics.bubble_fraction_predicted()));
+}
+
 }  // namespace
 
 absl::Duration TimeLeft(const v1::Job& job, const v1::StepMetrics& metrics) {
@@ -75,13 +97,7 @@ absl::Duration TimeLeft(const v1::Job& job, const v1::StepMetrics& metrics) {
 }
 
 std::string StepLine(const v1::Job& job, const v1::StepMetrics& metrics) {
-  return fmt::format(
-      "step {}/{}  loss {:.4f}  {} tokens/s  bubble {} (predicted {})  {} left",
-      metrics.step(), job.spec().steps(), metrics.loss(),
-      CountText(metrics.tokens_per_second()),
-      PercentText(metrics.bubble_fraction_measured()),
-      PercentText(metrics.bubble_fraction_predicted()),
-      DurationText(TimeLeft(job, metrics)));
+  return ProgressText(job, metrics) + "  " + MeasuredText(metrics);
 }
 
 std::string StateLine(const v1::Job& job) {
@@ -94,7 +110,8 @@ std::vector<std::string> WatchLines(const WatchState& state, int width,
   std::vector<std::string> lines;
   lines.push_back(Shorten(StateLine(state.job), width));
   if (state.metrics.has_value()) {
-    lines.push_back(Shorten(StepLine(state.job, *state.metrics), width));
+    lines.push_back(Shorten(ProgressText(state.job, *state.metrics), width));
+    lines.push_back(Shorten(MeasuredText(*state.metrics), width));
   }
   AddTimeline(state, width, color, lines);
   if (!state.connected) {

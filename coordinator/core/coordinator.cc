@@ -75,6 +75,7 @@ void Coordinator::SettleJob(Job& job, absl::Time now) {
     }
     StartIfReady(job, now);
     NoteProgress(job);
+    NoteRevisions(job);
     FinishIfFinished(job, now);
   } else if (job.record.state == JobState::kRecovering) {
     RefineFailure(job, now);

@@ -2,7 +2,6 @@
 #define COORDINATOR_CORE_COORDINATOR_H_
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "coordinator/core/job.h"
+#include "coordinator/core/plan_revision.h"
 #include "coordinator/core/views.h"
 #include "coordinator/core/worker_pool.h"
 #include "proto/job_spec.h"
@@ -21,23 +21,6 @@
 #include "proto/worker_report.h"
 
 namespace penstock {
-
-// Makes the plan of a job for `devices`, index replica * ranks + rank, as many
-// as the job has ranks in all. `known` is the newest checkpoint that the job
-// has reported, empty when it has none. Reports lag: the maker may know of a
-// newer one, so the plan's `start` is its choice.
-//
-// Deterministic but for the checkpoints that it finds. Called with the
-// coordinator's lock held, so it should take milliseconds.
-//
-// Errors: FailedPrecondition, InvalidArgument: what does not fit, and what
-// would.
-using PlanMaker = std::function<absl::StatusOr<Plan>(
-    const JobSpec& spec, const std::vector<DeviceShape>& devices,
-    const StartPoint& known)>;
-
-// Bytes that every rank of the plan needs at most.
-int64_t MemoryBytes(const Plan& plan);
 
 // Decides everything: which job runs where, in which epoch, and what each
 // device is told.
@@ -65,6 +48,7 @@ class Coordinator {
     absl::Duration interval = absl::Seconds(1);  // Between reports.
     // Restarts of a job without a new step in between; then it fails.
     int recoveries_max = 3;
+    PlanRevisions::Options revisions;
     absl::Duration requests_remembered = absl::Hours(24);
     int jobs_max = 10000;     // Remembered at once, final ones included.
     int requests_max = 1000;  // Remembered of one job; the oldest go first.
@@ -132,6 +116,17 @@ class Coordinator {
   absl::StatusOr<WorkerInstruction> Synchronize(const WorkerReport& report,
                                                 absl::Time now);
 
+  // Of jobs that may turn to another plan without a restart; see
+  // PlanRevisions. Making it may take longer than a call should, so that is the
+  // shell's, without its lock.
+  std::vector<DueRevision> DueRevisions() const;
+  // The answer to that: a later revision of `due.plan`, or that it stays.
+  //
+  // Errors: Aborted: the job has gone on to another plan or ended meanwhile;
+  //   InvalidArgument: see CheckRevisedPlan.
+  absl::Status Revise(const DueRevision& due, const RevisionOutcome& outcome,
+                      absl::Time now);
+
   // Lets time pass: leases end. Returns when to call again at the latest.
   absl::Time Tick(absl::Time now);
 
@@ -160,6 +155,7 @@ class Coordinator {
     // Of the failure that the job recovers from: how far it is from the root.
     int failure_distance = 0;
     std::vector<Place> refused;  // There was no plan for these.
+    PlanRevisions revisions;
   };
   // What went wrong with a job, and how likely it only follows from something
   // else: 0 a rank's own error, 1 a lost device, 2 an error about a peer.
@@ -204,6 +200,9 @@ class Coordinator {
   void RefineFailure(Job& job, absl::Time now);
   void FinishRecovery(Job& job, absl::Time now);
   void Release(Job& job);
+
+  // revise.cc: what all ranks of a job execute.
+  void NoteRevisions(Job& job);
 
   // schedule.cc: who runs where.
   void Schedule(absl::Time now);

@@ -55,6 +55,23 @@ struct RequestRecord {
   absl::Time time;
 };
 
+// One time that the plan of a running job was made again from what its own
+// steps measured, whether or not another came out.
+struct RevisionRecord {
+  uint64_t epoch = 0;
+  uint64_t revision = 0;  // Of the plan that is to be in force from then on.
+  int64_t step = 0;       // Updates made, as last reported.
+  absl::Time time;
+  std::string schedule_before;
+  std::string schedule;      // Equal to that before: it was kept.
+  std::string reason;        // Never empty; for people.
+  absl::Duration measured;   // Of a step by the plan before; 0: it was not.
+  absl::Duration predicted;  // Of a step by the plan that came out; 0: not.
+
+  friend bool operator==(const RevisionRecord&,
+                         const RevisionRecord&) = default;
+};
+
 // All that has to survive the coordinator. Written to the journal whole, at
 // each change.
 struct JobRecord {
@@ -86,7 +103,8 @@ struct JobRecord {
   std::string last_failure;
   // Bytes that every rank of the last plan needs at most.
   int64_t memory_bytes = 0;
-  std::vector<RequestRecord> requests;  // Of the last 24 hours, oldest first.
+  std::vector<RevisionRecord> revisions;  // Of the plan; oldest first.
+  std::vector<RequestRecord> requests;    // Of the last 24 hours, oldest first.
 };
 
 // Ranks of all replicas.

@@ -19,14 +19,6 @@ std::string Needs(const JobRecord& job) {
 
 }  // namespace
 
-int64_t MemoryBytes(const Plan& plan) {
-  int64_t bytes = 0;
-  for (const RankPlan& rank : plan.ranks) {
-    bytes = std::max(bytes, rank.memory.total());
-  }
-  return bytes;
-}
-
 absl::StatusOr<Plan> Coordinator::MakePlan(const JobSpec& spec, absl::Time now,
                                            const StartPoint& known) const {
   std::vector<DeviceShape> devices;
@@ -146,6 +138,8 @@ bool Coordinator::TryAssign(Job& job, int reserved, absl::Time now) {
 void Coordinator::Assign(Job& job, Plan plan, std::vector<Place> places,
                          absl::Time now) {
   JobRecord& record = job.record;
+  plan = KeepRevision(std::move(plan), record.plan.get());
+  job.revisions = PlanRevisions();
   Change(job, JobState::kPlanning, "plans for " + Devices(places.size()), now);
   record.memory_bytes = MemoryBytes(plan);
   record.step = plan.start.step;

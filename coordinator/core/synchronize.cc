@@ -181,8 +181,11 @@ DeviceInstruction Coordinator::Instruct(const Place& place) {
                  return std::find(members.begin(), members.end(), index) !=
                         members.end();
                });
+  const DeviceReport* rank = FindRank(job, index);
+  const bool has_plan =
+      rank != nullptr && rank->revision >= job.record.plan->revision;
   return {.assignment = assignment,
-          .plan = FindRank(job, index) == nullptr ? job.record.plan : nullptr,
+          .plan = has_plan ? nullptr : job.record.plan,
           .peers = job.peers,
           .pause = job.record.pause_requested,
           .communicators = std::move(communicators)};

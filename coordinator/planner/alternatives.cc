@@ -91,6 +91,9 @@ void Forecast(const Profile& profile, Plan& plan) {
     stage.forward = Seconds(times.forward);
     stage.input_gradient = Seconds(times.input_gradient);
     stage.weight_gradient = Seconds(times.weight_gradient);
+    if (i + 1 == plan.stages.size()) continue;
+    stage.hop_latency = Seconds(profile.costs.hops[i].latency);
+    stage.hop_occupancy = Seconds(profile.costs.hops[i].occupancy);
   }
 }
 

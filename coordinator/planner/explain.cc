@@ -214,6 +214,9 @@ absl::StatusOr<Explanation> Explain(const Plan& plan,
   }
   explanation.steps = profile->steps;
   explanation.measured = ExplainMeasured(plan, *profile, traces);
+  for (const HopTime& hop : profile->hops.hops) {
+    explanation.hops_separated.push_back(hop.separated);
+  }
   explanation.advice = Advise(plan, *profile, explanation.measured);
   return explanation;
 }

@@ -36,6 +36,9 @@ struct Explanation {
   // with no steps, before the first.
   int steps = 0;
   StepExplanation measured;
+  // Of each of its hops, whether the measurements tell occupancy from latency;
+  // see Profile.
+  std::vector<bool> hops_separated;
   // The largest cause, and what could be done; one line for people.
   std::string advice;
 };

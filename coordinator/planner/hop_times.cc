@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "coordinator/planner/link_fit.h"
 #include "coordinator/planner/median.h"
 #include "coordinator/planner/plan_trace.h"
 
@@ -16,13 +17,6 @@ namespace {
 // A pass that begins so much later than the rank was free has waited; less is
 // what the calls between two passes take.
 constexpr double kWait = 30e-6;
-
-// One tensor's way: on two clocks.
-struct Crossing {
-  double made = 0;   // End of the pass that made it, on the sender's clock.
-  double begin = 0;  // Of the pass that took it, on the receiver's.
-  bool waited = false;
-};
 
 // Of one boundary and replica, both ways.
 struct Crossings {
@@ -37,6 +31,9 @@ bool MakesGradient(ActionKind kind) {
 // When a tensor was made or taken: of which step, stage, micro-batch, and
 // whether it is a gradient.
 using TensorKey = std::tuple<int64_t, int, int, bool>;
+
+// Replica, and the ranks that it leads from and to.
+using EdgeKey = std::tuple<int, int, int>;
 
 class Collector {
  public:
@@ -62,23 +59,50 @@ class Collector {
   // By replica.
   std::map<int, Crossings> Of(int boundary) const {
     std::map<int, Crossings> found;
+    ForEach([&](int replica, const TensorKey& key, const Crossing& crossing) {
+      const auto& [step, stage, microbatch, gradient] = key;
+      if (stage != (gradient ? boundary : boundary + 1)) return;
+      Crossings& crossings = found[replica];
+      (gradient ? crossings.backward : crossings.forward).push_back(crossing);
+    });
+    return found;
+  }
+
+  // Of each directed edge: several boundaries may share one.
+  std::map<EdgeKey, LinkFit> Fits() const {
+    std::map<EdgeKey, std::map<int64_t, std::vector<Crossing>>> steps;
+    ForEach([&](int replica, const TensorKey& key, const Crossing& crossing) {
+      const auto& [step, stage, microbatch, gradient] = key;
+      const int from = plan_.stages[gradient ? stage + 1 : stage - 1].rank;
+      const int to = plan_.stages[stage].rank;
+      if (from != to) steps[{replica, from, to}][step].push_back(crossing);
+    });
+    std::map<EdgeKey, LinkFit> fits;
+    for (auto& [edge, by_step] : steps) {
+      std::vector<std::vector<Crossing>> crossings;
+      for (auto& [step, of_step] : by_step) {
+        crossings.push_back(std::move(of_step));
+      }
+      fits[edge] = FitLink(std::move(crossings));
+    }
+    return fits;
+  }
+
+ private:
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
     for (const auto& [replica, taken] : taken_) {
       const auto& made = made_.at(replica);
       for (const auto& [key, begin] : taken) {
         const auto& [step, stage, microbatch, gradient] = key;
-        if (stage != (gradient ? boundary : boundary + 1)) continue;
         const auto end = made.find(
             {step, gradient ? stage + 1 : stage - 1, microbatch, gradient});
         if (end == made.end()) continue;
-        Crossings& crossings = found[replica];
-        (gradient ? crossings.backward : crossings.forward)
-            .push_back({end->second, begin.first, begin.second});
+        visit(replica, key, Crossing{end->second, begin.first, begin.second});
       }
     }
-    return found;
   }
 
- private:
   const Plan& plan_;
   std::map<int, std::map<TensorKey, double>> made_;
   std::map<int, std::map<TensorKey, std::pair<double, bool>>> taken_;
@@ -103,20 +127,30 @@ std::optional<double> ClockAhead(const Crossings& crossings) {
   return (there - back) / 2;
 }
 
-// Adds the waits of one replica; gives an upper bound when there are none.
-double AddWaits(const std::vector<Crossing>& crossings, double ahead,
-                std::vector<double>& waits) {
-  for (const Crossing& crossing : crossings) {
-    if (crossing.waited) {
-      waits.push_back(std::max(0.0, crossing.begin - crossing.made - ahead));
+// Of one direction of one boundary, over all replicas.
+struct Way {
+  std::vector<double> waits;
+  std::vector<double> occupancies;  // Where they show.
+  double most = std::numeric_limits<double>::infinity();
+
+  // Of one replica, whose receiver's clock is `ahead`.
+  void Add(const std::vector<Crossing>& crossings, double ahead,
+           const LinkFit& fit) {
+    for (const Crossing& crossing : crossings) {
+      if (!crossing.waited) continue;
+      // Without the time that it had to queue, where that is known.
+      const double way =
+          fit.separated ? fit.whole : crossing.begin - crossing.made;
+      waits.push_back(std::max(0.0, way - ahead));
     }
+    if (fit.separated) occupancies.push_back(fit.occupancy);
+    most = std::min(most, std::max(0.0, Shortest(crossings) - ahead));
   }
-  return std::max(0.0, Shortest(crossings) - ahead);
-}
+};
 
 }  // namespace
 
-double HopTime::latency() const {
+double HopTime::whole() const {
   const int waits = forward_waits + backward_waits;
   if (waits == 0) return std::min(forward, backward);
   return (forward * forward_waits + backward * backward_waits) / waits;
@@ -127,6 +161,7 @@ HopTimes MeasureHops(const Plan& plan, std::span<const StepTrace> traces) {
   for (const StepTrace& trace : traces) {
     if (IsTraceOf(plan, trace)) collector.Add(trace);
   }
+  const std::map<EdgeKey, LinkFit> fits = collector.Fits();
   HopTimes times{.clock_offsets = std::vector<double>(plan.ranks.size())};
   std::vector<bool> known(plan.ranks.size());
   known[plan.stages.front().rank] = true;
@@ -137,27 +172,29 @@ HopTimes MeasureHops(const Plan& plan, std::span<const StepTrace> traces) {
     const int after = plan.stages[stage + 1].rank;
     // Between two copies there is no boundary.
     if (before == after || (stage + 1) % slices == 0) continue;
-    std::vector<double> forward;
-    std::vector<double> backward;
-    double forward_most = std::numeric_limits<double>::infinity();
-    double backward_most = forward_most;
+    Way forward;
+    Way backward;
     for (const auto& [replica, crossings] :
          collector.Of(static_cast<int>(stage))) {
       const std::optional<double> ahead = ClockAhead(crossings);
       if (!ahead.has_value()) continue;
-      forward_most =
-          std::min(forward_most, AddWaits(crossings.forward, *ahead, forward));
-      backward_most = std::min(backward_most,
-                               AddWaits(crossings.backward, -*ahead, backward));
+      forward.Add(crossings.forward, *ahead, fits.at({replica, before, after}));
+      backward.Add(crossings.backward, -*ahead,
+                   fits.at({replica, after, before}));
       if (replica == 0 && known[before] && !known[after]) {
         times.clock_offsets[after] = times.clock_offsets[before] - *ahead;
         known[after] = true;
       }
     }
-    hop = {.forward = Median(forward, forward_most),
-           .backward = Median(backward, backward_most),
-           .forward_waits = static_cast<int>(forward.size()),
-           .backward_waits = static_cast<int>(backward.size())};
+    hop = {.forward = Median(forward.waits, forward.most),
+           .backward = Median(backward.waits, backward.most),
+           .forward_waits = static_cast<int>(forward.waits.size()),
+           .backward_waits = static_cast<int>(backward.waits.size())};
+    std::vector<double>& occupancies = forward.occupancies;
+    occupancies.insert(occupancies.end(), backward.occupancies.begin(),
+                       backward.occupancies.end());
+    hop.separated = !occupancies.empty();
+    hop.occupancy = std::min(hop.whole(), Median(occupancies, 0));
   }
   return times;
 }

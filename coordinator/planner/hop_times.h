@@ -18,10 +18,14 @@ struct HopTime {
   double backward = 0;  // Of gradients.
   int forward_waits = 0;
   int backward_waits = 0;
+  // Of both directions, the part in which the link carries nothing else, where
+  // that shows (see FitLink); the times above are then without queueing.
+  bool separated = false;
+  double occupancy = 0;
 
   bool measured() const { return forward_waits > 0 || backward_waits > 0; }
   // Of both directions, where something waited.
-  double latency() const;
+  double whole() const;
 };
 
 struct HopTimes {
@@ -31,7 +35,7 @@ struct HopTimes {
   std::vector<double> clock_offsets;
 };
 
-// From traces of the plan, in any order; what cannot be one is left out.
+// From traces of the plan's own revision, in any order; others are left out.
 //
 // Clocks of two ranks are compared as NTP does (Mills 1991): the shortest ways
 // there and back are taken to be equal, unless the traces are consistent with

@@ -8,9 +8,10 @@
 
 namespace penstock {
 
-// Whether the trace can be of the plan's programs.
+// Whether the trace is of the plan's programs: another revision has others.
 inline bool IsTraceOf(const Plan& plan, const StepTrace& trace) {
-  return trace.rank >= 0 && trace.rank < static_cast<int>(plan.ranks.size()) &&
+  return trace.revision == plan.revision && trace.rank >= 0 &&
+         trace.rank < static_cast<int>(plan.ranks.size()) &&
          trace.begin_us.size() == plan.ranks[trace.rank].program.size() &&
          trace.end_us.size() == trace.begin_us.size();
 }

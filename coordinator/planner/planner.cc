@@ -162,9 +162,15 @@ ScheduleCosts CostsOf(const JobSpec& spec, const std::vector<StagePlan>& stages,
          .weight_gradient = absl::ToDoubleSeconds(stage.weight_gradient),
          .reduce = ReduceTime(link, bytes, spec.parallelism.data)});
   }
-  costs.hops.assign(
-      stages.size() - 1,
-      Hop{.latency = TransferTime(link, BoundaryBytes(spec, pieces))});
+  const Hop forecast{.latency =
+                         TransferTime(link, BoundaryBytes(spec, pieces))};
+  for (size_t i = 0; i + 1 < stages.size(); ++i) {
+    const Hop measured{
+        .latency = absl::ToDoubleSeconds(stages[i].hop_latency),
+        .occupancy = absl::ToDoubleSeconds(stages[i].hop_occupancy)};
+    const bool known = measured.latency + measured.occupancy > 0;
+    costs.hops.push_back(known ? measured : forecast);
+  }
   if (copies > 1) {
     costs.tied = ReduceTime(link, largest, copies);
   } else if (stages.front().rank != stages[slices - 1].rank) {

@@ -176,9 +176,9 @@ absl::StatusOr<Profile> MeasureProfile(const Plan& plan,
     const HopTime& measured = profile.hops.hops[i];
     Hop& hop = profile.costs.hops[i];
     const double whole = hop.latency + hop.occupancy;
-    const double most = measured.latency();
+    const double most = measured.whole();
+    if (measured.separated) hop.occupancy = measured.occupancy;
     if (measured.measured() || most < whole) {
-      // What bytes take of it is forecast by bandwidth.
       hop.occupancy = std::min(hop.occupancy, most);
       hop.latency = most - hop.occupancy;
     }

@@ -30,11 +30,13 @@ struct Profile {
   std::vector<double> busy;
 };
 
-// From traces of `plan`, in any order; what cannot be one is left out, and the
+// From traces of `plan`, in any order; those of another revision are left out,
+// and the
 // first step as well if there are three or more: it touches memory for the
 // first time. What was not measured is taken from `forecast` (see PlanCosts):
 // B is divided into I and W as forecast, a hop that nobody waited for is at
-// most what the traces allow.
+// most what the traces allow, and where HopTime::separated is not set its
+// occupancy is the forecast one and all the rest is latency.
 //
 // Errors:
 //   FailedPrecondition: there is no step of which each rank sent its trace.

@@ -125,6 +125,25 @@ TEST(ProfileTest, BIsDividedAsForecast) {
   EXPECT_NEAR(profile.costs.stages[1].weight_gradient, 4 * kMillisecond, 1e-6);
 }
 
+TEST(ProfileTest, TellsBandwidthFromLatencyWhereTensorsQueue) {
+  for (const std::string schedule : {"1f1b", "gpipe"}) {
+    SCOPED_TRACE(schedule);
+    const Plan plan = SleepingPlan(3, 6, schedule);
+    ScheduleCosts costs = TrueCosts(3);
+    // Stage 0 makes one in 2 ms, and the link carries one in 5.
+    costs.hops[0] = {.latency = 3 * kMillisecond,
+                     .occupancy = 5 * kMillisecond};
+    const Profile profile = Measure(plan, MakeTraces(plan, {.costs = costs}));
+    EXPECT_TRUE(profile.hops.hops[0].separated);
+    EXPECT_NEAR(profile.costs.hops[0].occupancy, 5 * kMillisecond, 1e-5);
+    EXPECT_NEAR(profile.costs.hops[0].latency, 3 * kMillisecond, 1e-5);
+    // Stage 1 makes one in 4 ms, and nothing ever waits for the link.
+    EXPECT_FALSE(profile.hops.hops[1].separated);
+    EXPECT_EQ(profile.costs.hops[1].occupancy, 0);
+    EXPECT_NEAR(profile.costs.hops[1].latency, kMillisecond, 1e-5);
+  }
+}
+
 TEST(ProfileTest, TheFirstStepIsLeftOut) {
   const Plan plan = SleepingPlan(2, 4, "1f1b");
   const ScheduleCosts costs = TrueCosts(2);

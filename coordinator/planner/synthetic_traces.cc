@@ -30,6 +30,7 @@ std::vector<StepTrace> MakeTraces(const Plan& plan,
           steps.clocks_us.empty() ? 0 : steps.clocks_us[rank];
       StepTrace trace{.step = steps.first_step + i,
                       .rank = static_cast<int>(rank),
+                      .revision = plan.revision,
                       .start_us = std::lround(start * 1e6) + ahead_us};
       for (size_t k = 0; k < simulation->actions[rank].size(); ++k) {
         const ActionTime& action = simulation->actions[rank][k];

@@ -232,6 +232,19 @@ absl::StatusOr<WorkerInstruction> Cluster::Synchronize(
   });
 }
 
+absl::Status Cluster::Revise(const DueRevision& due,
+                             const RevisionOutcome& outcome) {
+  return Commit([&](absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return core_.Revise(due, outcome, now);
+  });
+}
+
+std::vector<DueRevision> Cluster::DueRevisions() {
+  MutexLock lock(mutex_);
+  if (!CheckReadable().ok()) return {};
+  return core_.DueRevisions();
+}
+
 void Cluster::Tick() {
   std::vector<Event> events;
   {

@@ -64,6 +64,11 @@ class Cluster {
   absl::StatusOr<WorkerView> Drain(const std::string& name, bool undo);
   absl::StatusOr<WorkerInstruction> Synchronize(const WorkerReport& report);
 
+  absl::Status Revise(const DueRevision& due, const RevisionOutcome& outcome);
+
+  // None when stopped.
+  std::vector<DueRevision> DueRevisions();
+
   // Lets leases end. Called several times a second.
   void Tick();
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "coordinator/service/plan_maker.h"
+#include "coordinator/service/plan_reviser.h"
 #include "coordinator/storage/journal_sqlite.h"
 #include "proto/base/clock.h"
 #include "proto/base/file.h"
@@ -17,6 +18,9 @@ namespace {
 
 // A lease may end so much later than it should.
 constexpr absl::Duration kTick = absl::Milliseconds(100);
+
+// A plan may be made again so much later than it could.
+constexpr absl::Duration kRevise = absl::Milliseconds(200);
 
 absl::StatusOr<AllowedRoots> MakeRoots(const StateDirectory& directory,
                                        std::vector<std::string> roots) {
@@ -71,6 +75,8 @@ absl::StatusOr<std::unique_ptr<CoordinatorServer>> CoordinatorServer::Start(
                         &server->checkpoints_, &server->worker_pool_}));
   server->ticker_ =
       std::thread([raw = server.get()] { raw->TickUntilStopped(); });
+  server->reviser_ =
+      std::thread([raw = server.get()] { raw->ReviseUntilStopped(); });
   RETURN_IF_ERROR(WriteFileAtomically(server->directory_.AddressPath(),
                                       server->address() + "\n"));
   return server;
@@ -82,11 +88,19 @@ void CoordinatorServer::TickUntilStopped() {
   while (!cluster_->WaitUntilStopped(SteadyNow() + kTick)) cluster_->Tick();
 }
 
+// Beside the ticks, which must not wait for a plan.
+void CoordinatorServer::ReviseUntilStopped() {
+  while (!cluster_->WaitUntilStopped(SteadyNow() + kRevise)) {
+    ReviseDuePlans(*cluster_);
+  }
+}
+
 void CoordinatorServer::Stop(absl::Duration grace) {
   if (rpc_ != nullptr) rpc_->SetServing(false);
   cluster_->Stop();
   if (rpc_ != nullptr) rpc_->Shutdown(grace);
   if (ticker_.joinable()) ticker_.join();
+  if (reviser_.joinable()) reviser_.join();
 }
 
 }  // namespace penstock

@@ -61,6 +61,7 @@ class CoordinatorServer {
                     std::unique_ptr<Cluster> cluster);
 
   void TickUntilStopped();
+  void ReviseUntilStopped();
 
   StateDirectory directory_;  // First, so that the lock is given back last.
   const Preflight preflight_;
@@ -71,6 +72,7 @@ class CoordinatorServer {
   WorkerPoolService worker_pool_;
   std::unique_ptr<RpcServer> rpc_;
   std::thread ticker_;
+  std::thread reviser_;
 };
 
 }  // namespace penstock

@@ -171,11 +171,13 @@ absl::StatusOr<v1::GetTraceResponse> JobsService::GetTrace(
   ASSIGN_OR_RETURN(const JobView job, cluster_.Get(request.name()));
   v1::GetTraceResponse response;
   *response.mutable_job() = JobToProto(job);
+  if (job.record.plan == nullptr) return response;
   for (const StepTrace& trace :
        cluster_.Traces(request.name(), request.steps())) {
+    // Those of an earlier revision index other programs.
+    if (trace.revision != job.record.plan->revision) continue;
     *response.add_traces() = StepTraceToProto(trace);
   }
-  if (job.record.plan == nullptr) return response;
   ASSIGN_OR_RETURN(const std::vector<StepTrace> planned,
                    PlannedTrace(*job.record.plan));
   for (const StepTrace& trace : planned) {

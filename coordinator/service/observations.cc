@@ -80,7 +80,8 @@ std::vector<StepTrace> Observations::Traces(const std::string& job,
   }
   for (; first != kept.end(); ++first) {
     std::vector<StepTrace> step = first->second;
-    std::sort(
+    // Of a step made twice, the later trace comes last.
+    std::stable_sort(
         step.begin(), step.end(), [](const StepTrace& a, const StepTrace& b) {
           return std::tie(a.replica, a.rank) < std::tie(b.replica, b.rank);
         });

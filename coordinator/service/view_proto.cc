@@ -32,6 +32,11 @@ v1::Job JobToProto(const JobView& view) {
   const JobRecord& record = view.record;
   v1::Job message;
   *message.mutable_spec() = JobSpecToProto(record.spec);
+  if (const auto* gpt2 =
+          std::get_if<Gpt2Config>(&record.spec.model.architecture);
+      gpt2 != nullptr && !record.spec.model.init_from.empty()) {
+    *message.mutable_architecture() = Gpt2ConfigToProto(*gpt2);
+  }
   message.set_state(JobStateToProto(record.state));
   message.set_reason(record.reason);
   *message.mutable_submit_time() = TimeToProto(record.submit_time);
@@ -44,6 +49,9 @@ v1::Job JobToProto(const JobView& view) {
   }
   message.set_checkpoint(record.checkpoint.checkpoint);
   message.set_recoveries(record.recoveries);
+  for (const RevisionRecord& revision : record.revisions) {
+    *message.add_revisions() = RevisionToProto(revision);
+  }
   for (const RankStatus& rank : view.ranks) {
     *message.add_ranks() = RankToProto(rank);
   }

@@ -43,11 +43,26 @@ void RequestsToProto(const JobRecord& record,
   }
 }
 
+RevisionRecord RevisionFromProto(const v1::PlanRevision& message) {
+  return {.epoch = message.epoch(),
+          .revision = message.revision(),
+          .step = message.step(),
+          .time = TimeFromProto(message.time()),
+          .schedule_before = message.schedule_before(),
+          .schedule = message.schedule(),
+          .reason = message.reason(),
+          .measured = absl::Seconds(message.measured_seconds()),
+          .predicted = absl::Seconds(message.predicted_seconds())};
+}
+
 void ListsFromProto(const internal::v1::JobRecord& message, JobRecord& record) {
   for (const internal::v1::PlaceRecord& place : message.places()) {
     record.places.push_back({.worker = place.worker(),
                              .incarnation = place.incarnation(),
                              .device = place.device()});
+  }
+  for (const v1::PlanRevision& revision : message.revisions()) {
+    record.revisions.push_back(RevisionFromProto(revision));
   }
   for (const internal::v1::RequestRecord& request : message.requests()) {
     record.requests.push_back({.id = request.id(),
@@ -103,6 +118,20 @@ v1::JobState JobStateToProto(JobState state) {
   return static_cast<v1::JobState>(static_cast<int>(state) + 1);
 }
 
+v1::PlanRevision RevisionToProto(const RevisionRecord& revision) {
+  v1::PlanRevision message;
+  message.set_epoch(revision.epoch);
+  message.set_revision(revision.revision);
+  message.set_step(revision.step);
+  *message.mutable_time() = TimeToProto(revision.time);
+  message.set_schedule_before(revision.schedule_before);
+  message.set_schedule(revision.schedule);
+  message.set_reason(revision.reason);
+  message.set_measured_seconds(absl::ToDoubleSeconds(revision.measured));
+  message.set_predicted_seconds(absl::ToDoubleSeconds(revision.predicted));
+  return message;
+}
+
 std::string SerializeJobRecord(const JobRecord& record) {
   internal::v1::JobRecord message;
   *message.mutable_spec() = JobSpecToProto(record.spec);
@@ -131,6 +160,9 @@ std::string SerializeJobRecord(const JobRecord& record) {
   message.set_memory_bytes(record.memory_bytes);
   PlacesToProto(record, message);
   RequestsToProto(record, message);
+  for (const RevisionRecord& revision : record.revisions) {
+    *message.add_revisions() = RevisionToProto(revision);
+  }
   return message.SerializeAsString();
 }
 

@@ -23,6 +23,8 @@ absl::StatusOr<JobRecord> ParseJobRecord(std::string_view name,
 
 v1::JobState JobStateToProto(JobState state);
 
+v1::PlanRevision RevisionToProto(const RevisionRecord& revision);
+
 }  // namespace penstock
 
 #endif  // COORDINATOR_STORAGE_JOB_RECORD_PROTO_H_

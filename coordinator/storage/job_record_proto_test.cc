@@ -32,6 +32,15 @@ JobRecord Record() {
   record.last_failure = "lost";
   record.memory_bytes = 1 << 30;
   record.places = {{.worker = "w1", .incarnation = ~uint64_t{0}, .device = 3}};
+  record.revisions = {{.epoch = 9,
+                       .revision = 1,
+                       .step = 6,
+                       .time = record.submit_time,
+                       .schedule_before = "1f1b",
+                       .schedule = "zb-h1",
+                       .reason = "faster",
+                       .measured = absl::Milliseconds(3),
+                       .predicted = absl::Milliseconds(2)}};
   record.requests = {{.id = "r", .call = "submit", .time = record.submit_time}};
   return record;
 }
@@ -45,6 +54,7 @@ TEST(JobRecordProtoTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(read->submit_time, record.submit_time);
   EXPECT_EQ(read->transition_time, record.transition_time);
   EXPECT_EQ(read->places, record.places);
+  EXPECT_EQ(read->revisions, record.revisions);
   EXPECT_EQ(read->plan, nullptr);
   // What was read says in writing what the first one said: every field.
   EXPECT_EQ(SerializeJobRecord(*read), SerializeJobRecord(record));

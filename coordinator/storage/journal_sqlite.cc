@@ -10,7 +10,7 @@ namespace penstock {
 namespace {
 
 constexpr int64_t kApplicationId = 0x504e5354;  // "PNST"
-constexpr int64_t kSchemaVersion = 1;
+constexpr int64_t kSchemaVersion = 2;
 
 constexpr char kSchema[] = R"(
 CREATE TABLE jobs(name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
@@ -19,11 +19,20 @@ CREATE TABLE workers(name TEXT PRIMARY KEY, draining INTEGER NOT NULL)
 CREATE TABLE metrics(job TEXT, step INTEGER, loss REAL, grad_norm REAL,
                      tokens_per_second REAL, bubble_measured REAL,
                      bubble_predicted REAL, step_seconds REAL,
+                     step_seconds_predicted REAL NOT NULL DEFAULT 0,
+                     plan_revision INTEGER NOT NULL DEFAULT 0,
                      PRIMARY KEY(job, step)) WITHOUT ROWID;
 CREATE TABLE logs(job TEXT, sequence INTEGER, time_us INTEGER NOT NULL,
                   source TEXT NOT NULL, level TEXT NOT NULL,
                   text TEXT NOT NULL,
                   PRIMARY KEY(job, sequence)) WITHOUT ROWID;
+)";
+
+// From version 1, which did not keep them.
+constexpr char kAddPrediction[] = R"(
+ALTER TABLE metrics
+  ADD COLUMN step_seconds_predicted REAL NOT NULL DEFAULT 0;
+ALTER TABLE metrics ADD COLUMN plan_revision INTEGER NOT NULL DEFAULT 0;
 )";
 
 // Refuses what is not ours before anything is written.
@@ -40,7 +49,7 @@ absl::Status CheckOwner(Sqlite& database) {
         "{}: a database of another program; choose another state directory",
         database.path()));
   }
-  if (version != kSchemaVersion) {
+  if (version < 1 || version > kSchemaVersion) {
     return absl::FailedPreconditionError(fmt::format(
         "{}: schema version {}, but this program knows version {}; use the "
         "program that wrote it",
@@ -68,7 +77,7 @@ absl::Status CreateTables(Sqlite& database) {
   ASSIGN_OR_RETURN(const int64_t version,
                    database.QueryInteger("PRAGMA user_version"));
   if (version == kSchemaVersion) return absl::OkStatus();
-  RETURN_IF_ERROR(database.Execute(kSchema));
+  RETURN_IF_ERROR(database.Execute(version == 0 ? kSchema : kAddPrediction));
   RETURN_IF_ERROR(
       database.Execute(fmt::format("PRAGMA application_id = {}; "
                                    "PRAGMA user_version = {}",
@@ -159,7 +168,7 @@ absl::Status SqliteJournal::WriteMetrics(std::string_view job,
   RETURN_IF_ERROR(transaction.Begin());
   ASSIGN_OR_RETURN(Sqlite::Statement insert,
                    database_.Prepare("INSERT OR REPLACE INTO metrics "
-                                     "VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+                                     "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   for (const StepMetrics& step : metrics) {
     RETURN_IF_ERROR(insert.Bind(0, job)
                         .Bind(1, step.step)
@@ -169,6 +178,8 @@ absl::Status SqliteJournal::WriteMetrics(std::string_view job,
                         .Bind(5, step.bubble_fraction_measured)
                         .Bind(6, step.bubble_fraction_predicted)
                         .Bind(7, step.step_seconds)
+                        .Bind(8, step.step_seconds_predicted)
+                        .Bind(9, static_cast<int64_t>(step.plan_revision))
                         .Run());
   }
   return transaction.Commit();
@@ -180,7 +191,8 @@ absl::StatusOr<std::vector<StepMetrics>> SqliteJournal::ReadMetrics(
       Sqlite::Statement select,
       database_.Prepare(
           "SELECT step, loss, grad_norm, tokens_per_second, bubble_measured, "
-          "bubble_predicted, step_seconds FROM metrics "
+          "bubble_predicted, step_seconds, step_seconds_predicted, "
+          "plan_revision FROM metrics "
           "WHERE job = ? AND step > ? ORDER BY step LIMIT ?"));
   select.Bind(0, job)
       .Bind(1, after_step)
@@ -189,13 +201,16 @@ absl::StatusOr<std::vector<StepMetrics>> SqliteJournal::ReadMetrics(
   while (true) {
     ASSIGN_OR_RETURN(const bool row, select.Step());
     if (!row) return metrics;
-    metrics.push_back({.step = select.Integer(0),
-                       .loss = select.Real(1),
-                       .grad_norm = select.Real(2),
-                       .tokens_per_second = select.Real(3),
-                       .bubble_fraction_measured = select.Real(4),
-                       .bubble_fraction_predicted = select.Real(5),
-                       .step_seconds = select.Real(6)});
+    metrics.push_back(
+        {.step = select.Integer(0),
+         .loss = select.Real(1),
+         .grad_norm = select.Real(2),
+         .tokens_per_second = select.Real(3),
+         .bubble_fraction_measured = select.Real(4),
+         .bubble_fraction_predicted = select.Real(5),
+         .step_seconds = select.Real(6),
+         .step_seconds_predicted = select.Real(7),
+         .plan_revision = static_cast<uint64_t>(select.Integer(8))});
   }
 }
 

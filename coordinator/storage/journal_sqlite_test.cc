@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "coordinator/storage/sqlite.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "proto/base/file.h"
@@ -40,7 +41,9 @@ StepMetrics Metrics(int64_t step, double loss) {
           .tokens_per_second = 1000,
           .bubble_fraction_measured = 0.2,
           .bubble_fraction_predicted = 0.1,
-          .step_seconds = 0.25};
+          .step_seconds = 0.25,
+          .step_seconds_predicted = 0.2,
+          .plan_revision = 3};
 }
 
 TEST_F(SqliteJournalTest, ReadsBackAfterReopening) {
@@ -139,6 +142,26 @@ TEST_F(SqliteJournalTest, RefusesADamagedDatabase) {
   EXPECT_EQ(journal.status().code(), absl::StatusCode::kDataLoss)
       << journal.status();
   EXPECT_EQ(*ReadFile(path_), content);
+}
+
+TEST_F(SqliteJournalTest, TakesOverAJournalThatKeptNoPrediction) {
+  StepMetrics metrics = Metrics(1, 5.0);
+  ASSERT_TRUE(Open()->WriteMetrics("kjv", std::span(&metrics, 1)).ok());
+  {
+    absl::StatusOr<Sqlite> database = Sqlite::Open(path_);
+    ASSERT_TRUE(database.ok()) << database.status();
+    const absl::Status status = database->Execute(
+        "ALTER TABLE metrics DROP COLUMN step_seconds_predicted; "
+        "ALTER TABLE metrics DROP COLUMN plan_revision; "
+        "PRAGMA user_version = 1");
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  metrics.step_seconds_predicted = 0;
+  metrics.plan_revision = 0;
+  for (int opened = 0; opened < 2; ++opened) {
+    EXPECT_EQ(*Open()->ReadMetrics("kjv", 0, 100),
+              std::vector<StepMetrics>{metrics});
+  }
 }
 
 TEST_F(SqliteJournalTest, KeepsTheNewerMetricsOfAStepMadeTwice) {

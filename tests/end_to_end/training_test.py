@@ -9,7 +9,8 @@ from end_to_end import Cluster, CommandError, main, prepare_text, spec
 
 METRIC_FIELDS = {
     "step", "loss", "grad_norm", "tokens_per_second",
-    "bubble_fraction_measured", "bubble_fraction_predicted", "step_seconds"}
+    "bubble_fraction_measured", "bubble_fraction_predicted", "step_seconds",
+    "step_seconds_predicted", "prediction_error", "plan_revision"}
 
 
 class TrainingTest(unittest.TestCase):

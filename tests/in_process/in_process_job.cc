@@ -99,6 +99,11 @@ class InProcessJob {
                   if (metrics.step == options_.pause_after_step) {
                     trainers_[0]->Pause();
                   }
+                  if (metrics.step == options_.revise_after_step) {
+                    for (const auto& trainer : trainers_) {
+                      trainer->Revise(options_.revision);
+                    }
+                  }
                   options_.on_step(metrics);
                   MutexLock lock(mutex_);
                   result_.metrics.push_back(metrics);

@@ -24,6 +24,10 @@ struct InProcessOptions {
   std::string root;
   // The leader is paused once it has made this step; 0 for never.
   int64_t pause_after_step = 0;
+  // Given to all ranks at the end of this step, whose turn is therefore after
+  // the next; null for none.
+  int64_t revise_after_step = 0;
+  std::shared_ptr<const Plan> revision;
   // Called by the leader's thread with the metrics of each step.
   std::function<void(const StepMetrics&)> on_step = [](const StepMetrics&) {};
   // Where checkpoints go; must outlive the job.

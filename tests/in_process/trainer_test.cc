@@ -37,7 +37,8 @@ class TrainerTest : public testing::Test {
   }
   ~TrainerTest() override { fs::remove_all(root_); }
 
-  Plan PlanOf(double learning_rate, int64_t pipeline) const {
+  Plan PlanOf(double learning_rate, int64_t pipeline,
+              const std::string& schedule = "1f1b") const {
     JobSpec spec;
     spec.name = "job";
     spec.model.architecture = Gpt2Config{.layers = 2,
@@ -48,7 +49,7 @@ class TrainerTest : public testing::Test {
     spec.data.tokens = root_ + "/tokens.bin";
     spec.optimizer.learning_rate = learning_rate;
     spec.batch = {.micro_batch_size = 2, .micro_batches = 2};
-    spec.parallelism = {.pipeline = pipeline, .data = 1, .schedule = "1f1b"};
+    spec.parallelism = {.pipeline = pipeline, .data = 1, .schedule = schedule};
     spec.steps = 4;
     const std::vector<DeviceShape> devices(
         pipeline, {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
@@ -75,6 +76,44 @@ TEST_F(TrainerTest, APauseEndsTheStepAndSavesIt) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->progress.step, 2);
   EXPECT_EQ(result->progress.checkpoint_step, 2);
+}
+
+TEST_F(TrainerTest, TurnsToALaterRevisionOfItsPlanAndKeepsTheBits) {
+  const auto whole = RunInProcess(PlanOf(1e-3, 2, "gpipe"), {.root = root_});
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  const Plan first = PlanOf(1e-3, 2);
+  auto second = std::make_shared<Plan>(PlanOf(1e-3, 2, "gpipe"));
+  second->revision = 1;
+  second->step_time = absl::Seconds(7);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(second->stages[i].unit_end, first.stages[i].unit_end) << i;
+  }
+  // GPipe needs more buffers.
+  ASSERT_GT(second->ranks[1].buffers[0].activations,
+            first.ranks[1].buffers[0].activations);
+  const auto revised = RunInProcess(
+      first, {.root = root_, .revise_after_step = 2, .revision = second});
+  ASSERT_TRUE(revised.ok()) << revised.status();
+  EXPECT_EQ(revised->progress.revision, 1);
+  for (const StepTrace& trace : revised->traces) {
+    EXPECT_EQ(trace.revision, trace.step > 3 ? 1 : 0) << trace.step;
+  }
+  for (size_t i = 0; i < revised->metrics.size(); ++i) {
+    EXPECT_EQ(revised->metrics[i].loss, whole->metrics[i].loss);
+    EXPECT_EQ(revised->metrics[i].grad_norm, whole->metrics[i].grad_norm);
+    EXPECT_EQ(revised->metrics[i].step_seconds_predicted == 7, i == 3);
+  }
+}
+
+TEST_F(TrainerTest, ARevisionWithOtherStagesEndsTheJob) {
+  auto other = std::make_shared<Plan>(PlanOf(1e-3, 2));
+  other->revision = 1;
+  ++other->stages[0].unit_end;
+  --other->stages[1].unit_begin;
+  const auto result =
+      RunInProcess(PlanOf(1e-3, 2),
+                   {.root = root_, .revise_after_step = 1, .revision = other});
+  EXPECT_TRUE(absl::IsInvalidArgument(result.status())) << result.status();
 }
 
 TEST_F(TrainerTest, ALossThatIsNotFiniteEndsTheJobAndNamesTheStep) {

@@ -32,6 +32,8 @@ int ExecutorFleet::Start(const StartExecutor& start, Report report) {
   process.plan = start.plan;
   process.report = std::move(report);
   process.progress.step = from.step;
+  process.progress.revision = start.plan->revision;
+  process.held = start.plan->revision;
   process.progress.checkpoint = from.checkpoint;
   process.progress.checkpoint_step = from.step;
   process.stop_step = start.plan->spec.steps;
@@ -196,10 +198,43 @@ void ExecutorFleet::MakeStep(int number, Process& process) {
     return;
   }
   ++process.progress.step;
+  TurnToRevision(process);
   process.report(ExecutorProgress{process.progress});
   if (Leads(process)) {
     process.report(ExecutorMetrics{{.step = process.progress.step}});
   }
+}
+
+void ExecutorFleet::Revise(int number,
+                           const std::shared_ptr<const Plan>& plan) {
+  Process& process = processes_.at(number);
+  if (!process.alive) return;
+  if (plan->revision != process.held + 1) {
+    world_.Violate(fmt::format("{} holds revision {} and is given {}",
+                               ToString(process.assignment), process.held,
+                               plan->revision));
+  }
+  process.held = plan->revision;
+}
+
+// At the end of a step, to the newest revision that all of them hold.
+void ExecutorFleet::TurnToRevision(Process& process) {
+  uint64_t least = process.held;
+  for (const int peer : process.peers) {
+    least = std::min(least, processes_.at(peer).held);
+  }
+  const uint64_t decided =
+      revisions_
+          .try_emplace({process.assignment.job, process.assignment.epoch,
+                        process.progress.step},
+                       least)
+          .first->second;
+  if (decided > process.held || decided < process.progress.revision) {
+    world_.Violate(fmt::format("{} holds revision {} and turns from {} to {}",
+                               ToString(process.assignment), process.held,
+                               process.progress.revision, decided));
+  }
+  process.progress.revision = decided;
 }
 
 // All ranks have made the step, or the leader would not be here.

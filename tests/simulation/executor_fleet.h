@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "proto/communicator.h"
@@ -24,7 +25,8 @@ namespace penstock {
 //    rank;
 //  - a step is made only together with every rank of the epoch;
 //  - their communicators are those that their neighbours in that epoch made;
-//  - they start only from checkpoints that are complete.
+//  - they start only from checkpoints that are complete;
+//  - each holds every revision of its plan that they turn to.
 class ExecutorFleet {
  public:
   using Report = std::function<void(const ExecutorEvent&)>;
@@ -37,6 +39,7 @@ class ExecutorFleet {
   void Run(int number, const std::vector<std::string>& peers,
            const std::vector<CommunicatorId>& communicators);
   void Pause(int number);
+  void Revise(int number, const std::shared_ptr<const Plan>& plan);
   // Asked for by the worker: ends after a moment and reports that.
   void Kill(int number);
   // With its machine: ends at once without a word.
@@ -58,6 +61,7 @@ class ExecutorFleet {
     bool killed = false;
     Progress progress;
     int64_t stop_step = 0;  // After which it finishes.
+    uint64_t held = 0;      // The newest revision of the plan.
     std::vector<int> peers;
   };
 
@@ -70,6 +74,7 @@ class ExecutorFleet {
   // Whether every peer has made at least `step` steps. Fails the process when
   // one is gone.
   bool PeersHaveMade(int number, int64_t step);
+  void TurnToRevision(Process& process);
   void CheckPeers(const Process& process);
   std::vector<CommunicatorId> MakeCommunicators(int number) const;
   void CheckCommunicators(const Process& process,
@@ -82,6 +87,8 @@ class ExecutorFleet {
   std::map<int, Process> processes_;
   std::map<std::string, std::vector<int>> alive_of_job_;
   std::set<std::string> stored_;
+  // After a step of an epoch of a job, as its leader decided.
+  std::map<std::tuple<std::string, uint64_t, int64_t>, uint64_t> revisions_;
 };
 
 }  // namespace penstock

@@ -43,6 +43,7 @@ void SimulatedCoordinator::Crash() {
 
 void SimulatedCoordinator::ScheduleTick() {
   const absl::Time next = core_->Tick(world_.events.now());
+  RevisePlans();
   Release([] {});
   // A core that asks for the present again would stop the clock.
   const absl::Time least = world_.events.now() + absl::Milliseconds(100);
@@ -50,6 +51,24 @@ void SimulatedCoordinator::ScheduleTick() {
   world_.events.At(advances ? next : least, [this, tick = ++tick_] {
     if (core_ != nullptr && tick == tick_) ScheduleTick();
   });
+}
+
+// As the shell does, with plans that differ in nothing but their number.
+void SimulatedCoordinator::RevisePlans() {
+  for (const DueRevision& due : core_->DueRevisions()) {
+    RevisionOutcome outcome{.reason = "drawn"};
+    if (world_.Chance(0.7)) {
+      Plan plan = *due.plan;
+      ++plan.revision;
+      outcome.plan = std::make_shared<const Plan>(std::move(plan));
+    }
+    const absl::Status status =
+        core_->Revise(due, outcome, world_.events.now());
+    if (!status.ok()) {
+      world_.Violate(fmt::format("a revision of {}'s plan was refused: {}",
+                                 due.job, status.ToString()));
+    }
+  }
 }
 
 void SimulatedCoordinator::OnReport(int life, const WorkerReport& report,

@@ -60,6 +60,7 @@ class SimulatedCoordinator {
   void Check(const JobRecord& record);
   void StoreMetrics(const WorkerReport& report, WorkerInstruction& instruction);
   void ScheduleTick();
+  void RevisePlans();
 
   World& world_;
   const ExecutorFleet& fleet_;

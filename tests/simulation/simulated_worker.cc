@@ -80,6 +80,11 @@ void SimulatedWorker::CarryOut(const AgentCommand& command) {
   } else if (const auto* pause = std::get_if<SendPause>(&command)) {
     const auto found = executors_.find(pause->device);
     if (found != executors_.end()) fleet_.Pause(found->second);
+  } else if (const auto* revision = std::get_if<SendRevision>(&command)) {
+    const auto found = executors_.find(revision->device);
+    if (found != executors_.end()) {
+      fleet_.Revise(found->second, revision->plan);
+    }
   } else if (const auto* kill = std::get_if<KillExecutor>(&command)) {
     const auto found = executors_.find(kill->device);
     if (found != executors_.end()) fleet_.Kill(found->second);

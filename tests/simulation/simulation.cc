@@ -97,6 +97,7 @@ void ClusterSimulation::DrawJobs() {
     Job& job = jobs_[name];
     job.spec.name = name;
     job.spec.parallelism = DrawParallelism();
+    if (i != 1) job.spec.parallelism.schedule = "auto";
     job.spec.steps = 1 + static_cast<int64_t>(world_.random.Below(80));
     job.spec.checkpoint.every_steps =
         static_cast<int64_t>(world_.random.Below(12));

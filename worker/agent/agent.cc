@@ -62,6 +62,7 @@ DeviceReport Agent::Describe(Device& device) const {
   DeviceReport report{.shape = device.shape,
                       .state = device.state,
                       .assignment = device.assignment,
+                      .revision = device.revision,
                       .transport_address = device.transport_address,
                       .communicators = device.communicators,
                       .failure = device.failure,
@@ -128,6 +129,12 @@ void Agent::Obey(int index, const DeviceInstruction& order, absl::Time now) {
     commands_.emplace_back(SendRun{index, order.peers, order.communicators});
     next_report_time_ = now;
   }
+  if (device.state == DeviceState::kRunning && order.plan != nullptr &&
+      order.plan->revision > device.revision) {
+    device.revision = order.plan->revision;
+    commands_.emplace_back(SendRevision{index, order.plan});
+    next_report_time_ = now;
+  }
   if (device.state == DeviceState::kRunning && order.pause && !device.paused) {
     device.paused = true;
     commands_.emplace_back(SendPause{index});
@@ -153,7 +160,9 @@ void Agent::StartNext(int index, absl::Time now) {
   PushBounded(device.started, assignment, kStartedMax);
   device.state = DeviceState::kPreparing;
   device.assignment = assignment;
+  device.revision = plan->revision;
   device.progress.step = plan->start.step;
+  device.progress.revision = plan->revision;
   device.alive = true;
   device.unwanted = false;
   commands_.emplace_back(StartExecutor{index, assignment, std::move(plan)});

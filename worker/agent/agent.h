@@ -66,13 +66,17 @@ struct SendRun {
 struct SendPause {
   int device = 0;
 };
+struct SendRevision {
+  int device = 0;
+  std::shared_ptr<const Plan> plan;  // Shared with the instruction.
+};
 // SIGKILL to the process and all its children. Never given twice for one
 // executor.
 struct KillExecutor {
   int device = 0;
 };
 using AgentCommand =
-    std::variant<StartExecutor, SendRun, SendPause, KillExecutor>;
+    std::variant<StartExecutor, SendRun, SendPause, SendRevision, KillExecutor>;
 
 // The worker's side of the Synchronize protocol: what to report, what to do
 // with the answers, and when to stop without any.
@@ -149,6 +153,7 @@ class Agent {
     // reported.
     DeviceState state = DeviceState::kIdle;
     std::optional<Assignment> assignment;
+    uint64_t revision = 0;  // Of the last plan that the executor was given.
     std::string transport_address;
     std::vector<CommunicatorId> communicators;
     absl::Status failure;

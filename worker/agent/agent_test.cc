@@ -40,6 +40,8 @@ class AgentTest : public testing::Test {
                             start->assignment.epoch);
       } else if (const auto* run = std::get_if<SendRun>(&command)) {
         text += fmt::format("run {}", run->peers.size());
+      } else if (const auto* plan = std::get_if<SendRevision>(&command)) {
+        text += fmt::format("revise {}", plan->plan->revision);
       } else {
         text += std::holds_alternative<SendPause>(command) ? "pause" : "kill";
       }
@@ -181,6 +183,23 @@ TEST_F(AgentTest, TellsTheExecutorToPauseOnce) {
   Answer(Report().sequence, kFirst, {"w:1"}, /*pause=*/true);
   Answer(Report().sequence, kFirst, {"w:1"}, /*pause=*/true);
   EXPECT_EQ(Commands(), "pause");
+}
+
+TEST_F(AgentTest, GivesEachRevisionOfThePlanToTheExecutorOnce) {
+  Start();
+  EXPECT_EQ(Report().devices[0].revision, 0);
+  Plan revised;
+  revised.revision = 2;
+  plan_ = std::make_shared<const Plan>(std::move(revised));
+  Answer(Report().sequence, kFirst, {"w:1"});
+  EXPECT_EQ(Commands(), "revise 2");
+  EXPECT_EQ(Report().devices[0].revision, 2);
+  Answer(Report().sequence, kFirst, {"w:1"});
+  EXPECT_EQ(Commands(), "");
+  // An answer that comes late, with the plan before.
+  plan_ = std::make_shared<const Plan>();
+  Answer(Report().sequence, kFirst, {"w:1"});
+  EXPECT_EQ(Commands(), "");
 }
 
 TEST_F(AgentTest, SendsMetricsUntilTheyAreAcknowledged) {

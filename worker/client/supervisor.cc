@@ -83,6 +83,11 @@ void Supervisor::CarryOut(const AgentCommand& command) {
     ToExecutor message;
     message.mutable_pause();
     Tell(pause->device, message);
+  } else if (const auto* revision = std::get_if<SendRevision>(&command)) {
+    ToExecutor message;
+    *message.mutable_revise()->mutable_plan() =
+        PlanToInternalProto(*revision->plan);
+    Tell(revision->device, message);
   } else if (const auto* kill = std::get_if<KillExecutor>(&command)) {
     const auto process = processes_.find(kill->device);
     if (process != processes_.end()) process->second->Kill();

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,6 +27,7 @@
 #include "proto/worker_report_proto.h"
 #include "worker/executor/message_stream.h"
 #include "worker/executor/resident_memory.h"
+#include "worker/link/delayed_link.h"
 #include "worker/link/grpc_link.h"
 #include "worker/runtime/peers.h"
 #include "worker/runtime/trainer.h"
@@ -81,7 +84,7 @@ class Executor {
   absl::Status Train() {
     RETURN_IF_ERROR(Prepare());
     FromExecutor ready;
-    ready.mutable_ready()->set_transport_address(link_->address());
+    ready.mutable_ready()->set_transport_address(grpc_link_->address());
     RETURN_IF_ERROR(stream_.Write(ready));
     ToExecutor message;
     RETURN_IF_ERROR(stream_.Read(message));
@@ -92,7 +95,10 @@ class Executor {
                                          message.run().peers().end());
     listener_ = std::thread([this] { Listen(); });
     reporter_ = std::thread([this] { ReportProgress(); });
-    RETURN_IF_ERROR(link_->Connect(peers, SteadyNow() + kConnectMax));
+    RETURN_IF_ERROR(grpc_link_->Connect(peers, SteadyNow() + kConnectMax));
+    if (delay_.delays()) {
+      link_ = std::make_unique<DelayedLink>(std::move(link_), delay_);
+    }
     return trainer_->Run(*link_);
   }
 
@@ -103,19 +109,28 @@ class Executor {
     ASSIGN_OR_RETURN(const Assignment assignment,
                      AssignmentFromProto(prepare.assignment()));
     ASSIGN_OR_RETURN(const Plan plan, PlanFromProto(prepare.plan()));
+    if (const auto* sim =
+            std::get_if<SimModel>(&plan.spec.model.architecture)) {
+      delay_ = {
+          .latency = absl::Microseconds(sim->hop_us),
+          .bytes_per_second = static_cast<double>(sim->hop_bytes_per_second)};
+    }
     ASSIGN_OR_RETURN(
         const AllowedRoots roots,
         AllowedRoots::Create({prepare.roots().begin(), prepare.roots().end()}));
     ASSIGN_OR_RETURN(
-        link_, GrpcLink::Start(
-                   {.job = assignment.job,
-                    .epoch = assignment.epoch,
-                    .self = PeerOf(plan, assignment.replica, assignment.rank),
-                    .peer_names = PeerNames(plan),
-                    .listen_host = prepare.listen_host(),
-                    .tls = {.certificate = prepare.tls_certificate(),
-                            .key = prepare.tls_key(),
-                            .authority = prepare.tls_authority()}}));
+        std::unique_ptr<GrpcLink> link,
+        GrpcLink::Start(
+            {.job = assignment.job,
+             .epoch = assignment.epoch,
+             .self = PeerOf(plan, assignment.replica, assignment.rank),
+             .peer_names = PeerNames(plan),
+             .listen_host = prepare.listen_host(),
+             .tls = {.certificate = prepare.tls_certificate(),
+                     .key = prepare.tls_key(),
+                     .authority = prepare.tls_authority()}}));
+    grpc_link_ = link.get();
+    link_ = std::move(link);
     source_ =
         fmt::format("replica {} rank {}", assignment.replica, assignment.rank);
     ASSIGN_OR_RETURN(trainer_, Trainer::Prepare(plan, assignment, roots,
@@ -163,7 +178,26 @@ class Executor {
         return;
       }
       if (message.has_pause()) trainer_->Pause();
+      if (message.has_revise()) Revise(message.revise());
     }
+  }
+
+  // What cannot be read was damaged on the way, and the worker will be replaced
+  // sooner than it sends another; training goes on by the plan in force.
+  void Revise(const internal::v1::Revise& revise) {
+    absl::StatusOr<Plan> plan = PlanFromProto(revise.plan());
+    if (!plan.ok()) {
+      FromExecutor message;
+      *message.mutable_log() = LogLineToProto(
+          {.time = absl::Now(),
+           .source = source_,
+           .level = "warn",
+           .text = fmt::format("a plan that cannot be read: {}",
+                               std::string(plan.status().message()))});
+      Tell(message);
+      return;
+    }
+    trainer_->Revise(std::make_shared<const Plan>(*std::move(plan)));
   }
 
   void ReportProgress() {
@@ -183,7 +217,9 @@ class Executor {
   MessageStream stream_;
   std::string source_;
   std::unique_ptr<Trainer> trainer_;
-  std::unique_ptr<GrpcLink> link_;
+  std::unique_ptr<Link> link_;
+  GrpcLink* grpc_link_ = nullptr;  // In `link_`, which may delay it.
+  DelayedLink::Options delay_;     // Of messages, beyond the link's own.
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -14,7 +14,29 @@
 namespace penstock {
 namespace {
 
-// Cuts the memory of one rank, in an order that depends on the plan alone.
+BufferPool CutPool(int count, int64_t bytes, Arena& arena) {
+  const int64_t stride = (bytes + 255) / 256 * 256;
+  return BufferPool(arena.Take(count * stride), count, stride);
+}
+
+void CutPools(const StageBuffers& buffers, Arena& arena, StageMemory& stage) {
+  const StageSizes& sizes = stage.sizes;
+  stage.activations = CutPool(buffers.activations, sizes.saved, arena);
+  stage.deferred = CutPool(buffers.deferred, sizes.deferred, arena);
+  if (sizes.boundary_in > 0) {
+    stage.inputs = CutPool(buffers.inputs, sizes.boundary_in, arena);
+    stage.input_gradients =
+        CutPool(buffers.input_gradients, sizes.boundary_in, arena);
+  }
+  if (sizes.boundary_out > 0) {
+    stage.outputs = CutPool(buffers.outputs, sizes.boundary_out, arena);
+    stage.output_gradients =
+        CutPool(buffers.output_gradients, sizes.boundary_out, arena);
+  }
+}
+
+// Cuts what stays of the memory of one rank, in an order that depends on the
+// plan alone.
 class Cutter {
  public:
   Cutter(const Plan& plan, int rank, Arena& arena)
@@ -28,7 +50,7 @@ class Cutter {
       stage.sizes = SizesOf(plan_, buffers.stage);
       stage.versions = buffers.versions;
       if (Gpt2Of(plan_) != nullptr) CutWeights(stage);
-      CutBuffers(buffers, stage);
+      stage.workspace = workspace_;
     }
     if (Gpt2Of(plan_) != nullptr) {
       CutTied();
@@ -113,27 +135,6 @@ class Cutter {
       bytes = std::max(bytes, SizesOf(plan_, buffers.stage).workspace);
     }
     workspace_ = arena_.Take(bytes);
-  }
-
-  BufferPool Pool(int count, int64_t bytes) {
-    const int64_t stride = (bytes + 255) / 256 * 256;
-    return BufferPool(arena_.Take(count * stride), count, stride);
-  }
-
-  void CutBuffers(const StageBuffers& buffers, StageMemory& stage) {
-    const StageSizes& sizes = stage.sizes;
-    stage.workspace = workspace_;
-    stage.activations = Pool(buffers.activations, sizes.saved);
-    stage.deferred = Pool(buffers.deferred, sizes.deferred);
-    if (sizes.boundary_in > 0) {
-      stage.inputs = Pool(buffers.inputs, sizes.boundary_in);
-      stage.input_gradients = Pool(buffers.input_gradients, sizes.boundary_in);
-    }
-    if (sizes.boundary_out > 0) {
-      stage.outputs = Pool(buffers.outputs, sizes.boundary_out);
-      stage.output_gradients =
-          Pool(buffers.output_gradients, sizes.boundary_out);
-    }
   }
 
   void CutTied() {
@@ -224,7 +225,22 @@ absl::StatusOr<RankMemory> PlanRankMemory(Backend& backend, const Plan& plan,
                      memory = Cutter(plan, rank, cut).Cut();
                    }));
   memory.arena = std::move(arena);
+  RETURN_IF_ERROR(ReplanPools(backend, plan, rank, memory));
   return memory;
+}
+
+absl::Status ReplanPools(Backend& backend, const Plan& plan, int rank,
+                         RankMemory& memory) {
+  const std::vector<StageBuffers>& buffers = plan.ranks[rank].buffers;
+  PENSTOCK_CHECK(buffers.size() == memory.stages.size());
+  // First, or the device would have to hold both.
+  memory.pools.reset();
+  ASSIGN_OR_RETURN(memory.pools, Arena::Plan(backend, [&](Arena& cut) {
+                     for (size_t i = 0; i < buffers.size(); ++i) {
+                       CutPools(buffers[i], cut, memory.stages[i]);
+                     }
+                   }));
+  return absl::OkStatus();
 }
 
 }  // namespace penstock

@@ -60,9 +60,11 @@ struct TiedGradient {
   int other_rank = -1;  // -1: both stages are on this rank.
 };
 
-// All memory of one rank, cut from one arena by its plan.
+// All memory of one rank, cut by its plan from two arenas: what stays for the
+// whole job, and the pools of the stages, which follow the program.
 struct RankMemory {
   std::unique_ptr<Arena> arena;
+  std::unique_ptr<Arena> pools;
   std::vector<ParameterSlot> parameters;  // By stage and unit, in model order.
   std::vector<StageMemory> stages;
   std::vector<TiedGradient> tied;  // One at most, empty when untied.
@@ -91,6 +93,13 @@ std::vector<int64_t> CountedParameters(const Plan& plan, int rank);
 // Errors: ResourceExhausted: the device has less memory than the plan needs.
 absl::StatusOr<RankMemory> PlanRankMemory(Backend& backend, const Plan& plan,
                                           int rank);
+
+// Cuts the pools of `memory` anew, for another plan with the same stages. None
+// of their buffers may be lent. All else stays where it is.
+//
+// Errors: as above; then there are no pools.
+absl::Status ReplanPools(Backend& backend, const Plan& plan, int rank,
+                         RankMemory& memory);
 
 }  // namespace penstock
 

@@ -20,6 +20,7 @@ struct ReportHeader {
   double loss_sum = 0;
   double busy_seconds = 0;
   uint64_t has_shard = 0;
+  uint64_t revision = 0;
 };
 
 struct DecisionMessage {
@@ -28,6 +29,7 @@ struct DecisionMessage {
   double clip_factor = 1;
   uint64_t checkpoint = 0;
   int64_t last_step = 0;
+  uint64_t revision = 0;
 };
 
 size_t ReportBytes(int norms) {
@@ -40,7 +42,8 @@ std::vector<std::byte> Encode(const StepReport& report) {
   std::vector<std::byte> bytes(ReportBytes(norms));
   const ReportHeader header{.loss_sum = report.loss_sum,
                             .busy_seconds = report.busy_seconds,
-                            .has_shard = report.shard.has_value() ? 1u : 0u};
+                            .has_shard = report.shard.has_value() ? 1u : 0u,
+                            .revision = report.revision};
   std::memcpy(bytes.data(), &header, sizeof(header));
   std::byte* body = bytes.data() + sizeof(header);
   std::copy_n(reinterpret_cast<const std::byte*>(report.norms_squared.data()),
@@ -57,7 +60,8 @@ absl::StatusOr<StepReport> Decode(std::span<const std::byte> bytes, int norms) {
   std::memcpy(&header, bytes.data(), sizeof(header));
   StepReport report{.loss_sum = header.loss_sum,
                     .busy_seconds = header.busy_seconds,
-                    .norms_squared = std::vector<double>(norms)};
+                    .norms_squared = std::vector<double>(norms),
+                    .revision = header.revision};
   const std::byte* body = bytes.data() + sizeof(header);
   std::copy_n(body, norms * sizeof(double),
               reinterpret_cast<std::byte*>(report.norms_squared.data()));
@@ -106,7 +110,8 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
                .grad_norm = decision.grad_norm,
                .clip_factor = decision.clip_factor,
                .checkpoint = decision.checkpoint ? 1u : 0u,
-               .last_step = decision.last_step};
+               .last_step = decision.last_step,
+               .revision = decision.revision};
     std::memcpy(decision_.data(), &message, sizeof(message));
     for (int peer = 1; peer < peers_; ++peer) {
       RETURN_IF_ERROR(link_.Send(peer, decision_key, decision_));
@@ -121,7 +126,8 @@ absl::StatusOr<StepDecision> StepAgreement::Agree(int64_t step,
                       .grad_norm = message.grad_norm,
                       .clip_factor = message.clip_factor,
                       .checkpoint = message.checkpoint != 0,
-                      .last_step = message.last_step};
+                      .last_step = message.last_step,
+                      .revision = message.revision};
 }
 
 absl::StatusOr<std::vector<StepReport>> StepAgreement::Gather(

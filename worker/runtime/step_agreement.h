@@ -25,6 +25,7 @@ struct StepReport {
   // order of its slots. Read of replica 0 only: all replicas have equal ones.
   std::vector<double> norms_squared;
   std::optional<ShardReport> shard;  // Of a checkpoint that it has written.
+  uint64_t revision = 0;             // The newest of the plan that it holds.
 };
 
 // What the leader answers to all.
@@ -35,6 +36,8 @@ struct StepDecision {
   bool checkpoint = false;  // Take a snapshot after the update.
   // No step after it is made, as far as is known.
   int64_t last_step = std::numeric_limits<int64_t>::max();
+  // Of the plan, from the next step on: the newest that all hold.
+  uint64_t revision = 0;
 };
 
 // All executors of a plan agree once per step: each reports to the leader

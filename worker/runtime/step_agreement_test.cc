@@ -43,7 +43,9 @@ Outcome AgreeOnce(const absl::StatusOr<StepDecision>& decision) {
   }
   for (int peer = 0; peer < 4; ++peer) {
     threads.emplace_back([&, peer] {
-      StepReport report{.loss_sum = 10.0 + peer, .busy_seconds = 0.5};
+      StepReport report{.loss_sum = 10.0 + peer,
+                        .busy_seconds = 0.5,
+                        .revision = static_cast<uint64_t>(peer) + 3};
       report.norms_squared.assign(peer % 2 + 1, peer);
       if (peer == 2) report.shard = ShardReport{.epoch = 7, .step = 3};
       outcome.decisions[peer] = agreements[peer]->Agree(
@@ -66,17 +68,20 @@ TEST(StepAgreementTest, TheLeaderSeesAllReportsAndAllGetItsDecision) {
                                                  .grad_norm = 2.5,
                                                  .clip_factor = 0.4,
                                                  .checkpoint = true,
-                                                 .last_step = 5});
+                                                 .last_step = 5,
+                                                 .revision = 3});
   ASSERT_EQ(outcome.seen.size(), 4);
   for (int peer = 0; peer < 4; ++peer) {
     EXPECT_EQ(outcome.seen[peer].loss_sum, 10.0 + peer);
     EXPECT_EQ(outcome.seen[peer].norms_squared,
               std::vector<double>(peer % 2 + 1, peer));
     EXPECT_EQ(outcome.seen[peer].shard.has_value(), peer == 2);
+    EXPECT_EQ(outcome.seen[peer].revision, peer + 3);
     ASSERT_TRUE(outcome.decisions[peer].ok());
     EXPECT_EQ(outcome.decisions[peer]->clip_factor, 0.4);
     EXPECT_TRUE(outcome.decisions[peer]->checkpoint);
     EXPECT_EQ(outcome.decisions[peer]->last_step, 5);
+    EXPECT_EQ(outcome.decisions[peer]->revision, 3);
   }
   EXPECT_EQ(outcome.seen[2].shard->epoch, 7);
 }

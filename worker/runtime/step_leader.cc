@@ -48,8 +48,11 @@ void StepLeader::Begin() { last_decision_ = SteadyNow(); }
 
 absl::StatusOr<StepDecision> StepLeader::Decide(
     int64_t step, const std::vector<StepReport>& reports) {
-  StepDecision decision;
-  decision.loss = LossSum(plan_, reports);
+  StepDecision decision{.loss = LossSum(plan_, reports),
+                        .revision = reports[0].revision};
+  for (const StepReport& report : reports) {
+    decision.revision = std::min(decision.revision, report.revision);
+  }
   RETURN_IF_ERROR(CollectShards(reports));
   NoteCheckpoints(collector_.Poll());
   decision.loss /= TokensPerStep(plan_.spec);
@@ -133,7 +136,9 @@ void StepLeader::PublishMetrics(int64_t step, const StepDecision& decision,
            0.0,
            1 - busy_seconds / (seconds * static_cast<double>(reports.size()))),
        .bubble_fraction_predicted = plan_.bubble_fraction,
-       .step_seconds = seconds});
+       .step_seconds = seconds,
+       .step_seconds_predicted = absl::ToDoubleSeconds(plan_.step_time),
+       .plan_revision = plan_.revision});
 }
 
 // The others wait for the decision meanwhile; half of their time, so that this

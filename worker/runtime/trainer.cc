@@ -1,6 +1,7 @@
 #include "worker/runtime/trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <utility>
 
@@ -23,6 +24,23 @@ absl::Duration WaitMax(const Plan& plan) {
   return std::max(absl::Seconds(60), 10 * plan.step_time);
 }
 
+// Traces go out of runs of successive steps, for what lies between two steps
+// counts as well,
+constexpr int64_t kTracedRun = 8;
+
+// and of so many steps a second: more would be dropped on their way, and of
+// each rank other ones.
+constexpr double kTracedPerSecond = 16;
+
+// The same on all ranks, which have the same plan.
+bool IsTraced(const Plan& plan, int64_t step) {
+  const double seconds = absl::ToDoubleSeconds(plan.step_time);
+  if (seconds <= 0) return true;
+  const auto every =
+      static_cast<int64_t>(std::ceil(1 / (seconds * kTracedPerSecond)));
+  return (step - 1) / kTracedRun % every == 0;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Prepare(
@@ -43,15 +61,14 @@ Trainer::Trainer(const Plan& plan, const Assignment& assignment, Disk& disk,
       events_(std::move(events)),
       wait_max_(WaitMax(plan)),
       backend_(MakeCpuBackend()),
-      disk_(disk) {
+      disk_(disk),
+      next_revision_(plan.revision),
+      pending_(plan.revision) {
   for (size_t rank = 0; rank < plan.ranks.size(); ++rank) {
     counted_.push_back(CountedParameters(plan, static_cast<int>(rank)));
   }
   trace_.replica = assignment.replica;
   trace_.rank = assignment.rank;
-  const size_t actions = plan_.ranks[assignment_.rank].program.size();
-  trace_.begin_us.resize(actions);
-  trace_.end_us.resize(actions);
 }
 
 Trainer::~Trainer() = default;
@@ -87,6 +104,7 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
   }
   MutexLock lock(mutex_);
   progress_.step = plan_.start.step;
+  progress_.revision = plan_.revision;
   progress_.checkpoint = plan_.start.checkpoint;
   progress_.checkpoint_step = plan_.start.step;
   return absl::OkStatus();
@@ -121,10 +139,6 @@ absl::Status Trainer::Train(Link& link) {
   if (UpdatesPerStep(plan_) > 0) {
     versions_.emplace(plan_, assignment_.rank, *backend_, memory_);
   }
-  ASSIGN_OR_RETURN(
-      std::vector<std::unique_ptr<Stage>> stages,
-      MakeRankStages(plan_, memory_, *backend_, data_.get(),
-                     versions_.has_value() ? &*versions_ : nullptr));
   std::vector<int> norm_counts;
   for (const auto& counted : counted_)
     norm_counts.push_back(std::ssize(counted));
@@ -137,9 +151,7 @@ absl::Status Trainer::Train(Link& link) {
     optimistic_.emplace(plan_.spec, *backend_, memory_);
     background_ = std::make_unique<BackgroundAgreement>(*agreement_, link);
   }
-  executor_ = std::make_unique<StepExecutor>(plan_, assignment_, memory_,
-                                             std::move(stages), link, wait_max_,
-                                             MakeHooks(link), MakeListener());
+  RETURN_IF_ERROR(PrepareProgram(link));
   if (leader_.has_value()) leader_->Begin();
   int64_t step = plan_.start.step;
   last_step_ = plan_.spec.steps;
@@ -154,9 +166,51 @@ absl::Status Trainer::Train(Link& link) {
       MutexLock lock(mutex_);
       progress_.step = step;
     }
-    if (events_.on_trace) events_.on_trace(trace_);
+    if (events_.on_trace && IsTraced(plan_, step)) events_.on_trace(trace_);
+    RETURN_IF_ERROR(TurnTo(next_revision_, link));
   }
   return FinishCheckpoints(step);
+}
+
+// For the program in force.
+absl::Status Trainer::PrepareProgram(Link& link) {
+  ASSIGN_OR_RETURN(
+      std::vector<std::unique_ptr<Stage>> stages,
+      MakeRankStages(plan_, memory_, *backend_, data_.get(),
+                     versions_.has_value() ? &*versions_ : nullptr));
+  executor_ = std::make_unique<StepExecutor>(plan_, assignment_, memory_,
+                                             std::move(stages), link, wait_max_,
+                                             MakeHooks(link), MakeListener());
+  const size_t actions = plan_.ranks[assignment_.rank].program.size();
+  trace_.revision = plan_.revision;
+  trace_.begin_us.assign(actions, 0);
+  trace_.end_us.assign(actions, 0);
+  return absl::OkStatus();
+}
+
+// Between two steps nothing is lent and nothing under way; the reducer's and
+// the checkpointer's threads read only what stays.
+absl::Status Trainer::TurnTo(uint64_t revision, Link& link) {
+  if (revision == plan_.revision) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> next,
+                   pending_.Take(revision));
+  RETURN_IF_ERROR(CheckRevision(plan_, *next));
+  {
+    MutexLock lock(mutex_);
+    // One by one: the vectors themselves stay, which other threads look into.
+    std::copy(next->ranks.begin(), next->ranks.end(), plan_.ranks.begin());
+    std::copy(next->stages.begin(), next->stages.end(), plan_.stages.begin());
+    plan_.revision = revision;
+    plan_.schedule = next->schedule;
+    plan_.schedule_reason = next->schedule_reason;
+    plan_.bubble_fraction = next->bubble_fraction;
+    plan_.step_time = next->step_time;
+    progress_.revision = revision;
+  }
+  RETURN_IF_ERROR(
+      Annotate(ReplanPools(*backend_, plan_, assignment_.rank, memory_),
+               fmt::format("turning to revision {} of the plan", revision)));
+  return PrepareProgram(link);
 }
 
 StepHooks Trainer::MakeHooks(Link& link) {
@@ -235,7 +289,8 @@ absl::Status Trainer::Optimize(int64_t step) {
   if (reducer_ != nullptr) RETURN_IF_ERROR(reducer_->Wait());
   const absl::Time begin = SteadyNow();
   StepReport report{.loss_sum = executor_->LossSum(),
-                    .shard = checkpointer_->Poll()};
+                    .shard = checkpointer_->Poll(),
+                    .revision = pending_.held()};
   ASSIGN_OR_RETURN(report.norms_squared, NormsSquared());
   busy_ += executor_->TakeBusy() + (SteadyNow() - begin);
   report.busy_seconds = absl::ToDoubleSeconds(busy_);
@@ -268,6 +323,7 @@ absl::Status Trainer::Optimize(int64_t step) {
 // The weights are those after update `step`.
 absl::Status Trainer::Conclude(int64_t step, const StepDecision& decision) {
   last_step_ = decision.last_step;
+  next_revision_ = decision.revision;
   if (!decision.checkpoint) return absl::OkStatus();
   return checkpointer_->Snapshot(step, Deadline());
 }
@@ -309,9 +365,10 @@ absl::Status Trainer::FinishCheckpoints(int64_t step) {
 }
 
 Progress Trainer::progress() const {
-  const int index = action_index_;
   MutexLock lock(mutex_);
   Progress progress = progress_;
+  // Of the program in force: between steps, when that changes, there is none.
+  const int index = action_index_;
   if (index >= 0) {
     progress.action = ToString(plan_.ranks[assignment_.rank].program[index]);
   }

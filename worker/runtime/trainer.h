@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,6 +21,7 @@
 #include "worker/runtime/checkpointer.h"
 #include "worker/runtime/gradient_reducer.h"
 #include "worker/runtime/optimistic_update.h"
+#include "worker/runtime/pending_plan.h"
 #include "worker/runtime/rank_memory.h"
 #include "worker/runtime/sample_reader.h"
 #include "worker/runtime/step_agreement.h"
@@ -63,11 +65,20 @@ class Trainer {
     if (leader_.has_value()) leader_->Pause();
   }
 
+  // A later revision of the plan, to turn to after the first step at whose end
+  // all ranks hold it; see CheckRevision for what it may change. The weights
+  // have the same bits with it and without.
+  void Revise(std::shared_ptr<const Plan> plan) {
+    pending_.Offer(std::move(plan));
+  }
+
   // Without the resident memory, which is the process's.
   Progress progress() const;
 
   // Bytes of the arena: what the plan says the rank holds on its device.
-  int64_t arena_bytes() const { return memory_.arena->bytes(); }
+  int64_t arena_bytes() const {
+    return memory_.arena->bytes() + memory_.pools->bytes();
+  }
 
  private:
   Trainer(const Plan& plan, const Assignment& assignment, Disk& disk,
@@ -78,6 +89,7 @@ class Trainer {
   absl::Status Train(Link& link);
   StepHooks MakeHooks(Link& link);
   StepListener MakeListener();
+  absl::Status PrepareProgram(Link& link);
 
   // The end of a step.
   absl::Status ReduceTied(int64_t step, int stage, Link& link);
@@ -87,11 +99,13 @@ class Trainer {
   absl::Status Conclude(int64_t step, const StepDecision& decision);
   // Awaits the decision about the update before `step`; see StepHooks.
   absl::StatusOr<bool> ValidateUpdate(int64_t step);
+  absl::Status TurnTo(uint64_t revision, Link& link);
   absl::Status FinishCheckpoints(int64_t step);
 
   absl::Time Deadline() const;
 
-  // Constant after Prepare.
+  // Constant after Prepare, but for what a revision changes: the trainer's
+  // thread's, which changes it under `mutex_`.
   Plan plan_;
   const Assignment assignment_;
   const TrainerEvents events_;
@@ -117,7 +131,9 @@ class Trainer {
   absl::Duration busy_;  // Since the last report.
   StepTrace trace_;
   int64_t last_step_ = 0;  // To be made, as far as is known.
+  uint64_t next_revision_ = 0;
 
+  PendingPlan pending_;
   std::atomic<int> action_index_ = -1;
   mutable Mutex mutex_;
   Progress progress_ ABSL_GUARDED_BY(mutex_);

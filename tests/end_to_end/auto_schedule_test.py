@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""schedule: auto on real processes: measured, explained, made again."""
+
+import json
+import statistics
+import unittest
+
+from end_to_end import Cluster, main, prepare_text, spec
+
+# Tensors take 15 ms from rank to rank, and no forecast knows: what is chosen
+# without that has too few micro-batches under way.
+SLOW_NETWORK = {
+    "model": {"sim": {"layers": 4, "forward_us": 3000,
+                      "input_gradient_us": 3000, "weight_gradient_us": 1500,
+                      "hop_us": 15000}},
+    "batch": {"micro_batches": 16},
+    "parallelism": {"pipeline": 4, "schedule": "auto"},
+    "steps": 40,
+}
+
+
+def median_step(metrics):
+    return statistics.median(m["step_seconds"] for m in metrics)
+
+
+class AutoScheduleTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(workers=4, poll_seconds=0.2)
+        cls.cluster.__enter__()
+        cls.addClassCleanup(cls.cluster.__exit__)
+        prepare_text(cls.cluster)
+
+    def test_what_the_first_steps_measure_makes_the_next_ones_faster(self):
+        metrics, job = self.cluster.train("slow-network", SLOW_NETWORK)
+        self.assertEqual([m["step"] for m in metrics], list(range(1, 41)))
+        self.assertGreaterEqual(int(job["plan"]["revision"]), 1)
+        self.assertEqual(int(job["epoch"]), 1)
+        revisions = [m["plan_revision"] for m in metrics]
+        self.assertEqual(revisions, sorted(revisions))
+        self.assertEqual((revisions[0], revisions[-1]),
+                         (0, int(job["plan"]["revision"])))
+        self.assertEqual(int(job.get("recoveries", 0)), 0)
+        self.assertLess(median_step(metrics[30:]),
+                        0.9 * median_step(metrics[1:5]))
+        # The first forecasts know nothing of the network, the last ones do.
+        self.assertGreater(metrics[1]["prediction_error"], 0.1)
+        self.assertLess(
+            abs(statistics.median(m["prediction_error"]
+                                  for m in metrics[30:])), 0.15)
+        log = self.cluster.run("job", "logs", "slow-network")
+        self.assertIn("plan revised", log)
+        # What was chosen when, why, and what it was to gain.
+        explanation = json.loads(
+            self.cluster.run("job", "explain", "slow-network", "-o", "json"))
+        first = explanation["revisions"][0]
+        self.assertNotEqual(first["schedule"], first["schedule_before"])
+        self.assertIn(f"{first['schedule']} saves", first["reason"])
+        self.assertLess(first["predicted_seconds"],
+                        0.95 * first["measured_seconds"])
+        self.assertGreaterEqual(first["step"], 5)
+        text = self.cluster.run("job", "explain", "slow-network")
+        self.assertIn(f"{first['schedule_before']} -> {first['schedule']}",
+                      text)
+
+    def test_explain_tells_what_the_ranks_wait_for(self):
+        job = {**SLOW_NETWORK, "parallelism": {"pipeline": 4,
+                                               "schedule": "1f1b"},
+               "steps": 8}
+        self.cluster.train("explained", job)
+        explanation = json.loads(
+            self.cluster.run("job", "explain", "explained", "-o", "json"))
+        self.assertGreater(explanation["steps_measured"], 0)
+        for which in ("planned", "measured"):
+            for rank in explanation[which]["ranks"]:
+                self.assertAlmostEqual(sum(rank.values()), 1, delta=0.01)
+        hops = [s["hop_latency_seconds"]
+                for s in explanation["measured"]["stages"]]
+        self.assertTrue(all(0.015 < hop < 0.03 for hop in hops[:3]), hops)
+        latency = max(r["latency"] for r in explanation["measured"]["ranks"])
+        planned = max(r["latency"] for r in explanation["planned"]["ranks"])
+        self.assertGreater(latency, planned)
+        text = self.cluster.run("job", "explain", "explained")
+        self.assertIn("measured", text)
+        self.assertIn("the job names its schedule", text)
+        self.assertIn(explanation["advice"], text)
+
+    def test_a_narrow_network_is_told_from_a_long_one(self):
+        # 4096 bytes keep the link busy for 10 ms, and a pass takes 3.
+        sim = {**SLOW_NETWORK["model"]["sim"], "hop_us": 4000,
+               "hop_bytes_per_second": 409600}
+        job = {**SLOW_NETWORK, "model": {"sim": sim}, "steps": 8,
+               "parallelism": {"pipeline": 4, "schedule": "gpipe"}}
+        self.cluster.train("narrow", job)
+        explanation = json.loads(
+            self.cluster.run("job", "explain", "narrow", "-o", "json"))
+        self.assertIn(True, explanation["hop_occupancy_measured"])
+        for stage, separated in zip(explanation["measured"]["stages"],
+                                    explanation["hop_occupancy_measured"]):
+            if not separated:
+                continue
+            self.assertAlmostEqual(stage["hop_occupancy_seconds"], 0.01,
+                                   delta=0.002)
+            self.assertAlmostEqual(stage["hop_latency_seconds"], 0.005,
+                                   delta=0.002)
+
+    def test_a_job_that_turned_to_another_plan_has_the_bits_of_one_process(
+            self):
+        steps = 1500
+        parallelism = {"pipeline": 3, "schedule": "auto"}
+        _, one = self.cluster.train("one", spec(pipeline=1, steps=steps))
+        _, job = self.cluster.train(
+            "auto", spec(parallelism=parallelism, steps=steps))
+        self.assertGreaterEqual(int(job["plan"]["revision"]), 1)
+        hashes = [self.cluster.run_local("checkpoint", "hash", j["checkpoint"])
+                  for j in (one, job)]
+        self.assertEqual(hashes[0], hashes[1])
+
+
+if __name__ == "__main__":
+    main()
