@@ -42,16 +42,18 @@ class CommandError(Exception):
 class Cluster:
     """`with Cluster(workers=2) as cluster:` starts it and ends it."""
 
-    def __init__(self, workers, poll_seconds=0.0):
-        """Asking after a job costs a process; who measures asks seldom."""
+    def __init__(self, workers, poll_seconds=0.0, up=()):
+        """Asking after a job costs a process; who measures asks seldom.
+        `up` are more arguments of the command that starts the cluster."""
         self.workers = workers
+        self.up = up
         self.poll_seconds = poll_seconds
         self.directory = tempfile.TemporaryDirectory(prefix="penstock-")
         self.path = Path(self.directory.name)
         self.state = self.path / "state"
 
     def __enter__(self):
-        self.run("up", "--workers", str(self.workers))
+        self.run("up", "--workers", str(self.workers), *self.up)
         return self
 
     def __exit__(self, *_):

@@ -37,6 +37,8 @@ struct Flags {
   int devices = 1;
   int64_t memory_bytes = 0;
   TlsFiles tls;
+  int64_t link_latency_us = 0;
+  int64_t link_bytes_per_second = 0;
   int executor_fd = -1;
   int executor_parent = 0;
 };
@@ -63,6 +65,14 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--tls-certificate", flags.tls.certificate, "PEM file");
   app.add_option("--tls-key", flags.tls.key, "PEM file");
   app.add_option("--tls-authority", flags.tls.authority, "PEM file");
+  app.add_option("--link-latency-us", flags.link_latency_us,
+                 "how much longer messages between executors take, to try out "
+                 "schedules on a slow network")
+      ->check(CLI::Range(0, 10'000'000));
+  app.add_option("--link-bytes-per-second", flags.link_bytes_per_second,
+                 "how many bytes leave an executor for another, likewise; 0: "
+                 "all that can")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--executor-fd", flags.executor_fd, "for internal use");
   app.add_option("--executor-parent", flags.executor_parent,
                  "for internal use");
@@ -111,7 +121,9 @@ absl::Status RunWorker(const Flags& flags) {
       {.command = {"/proc/self/exe"},
        .listen_host = flags.listen_host,
        .roots = flags.roots,
-       .tls = flags.tls},
+       .tls = flags.tls,
+       .link_latency_us = flags.link_latency_us,
+       .link_bytes_per_second = flags.link_bytes_per_second},
       channel);
   std::thread waiter([&loop, signals] {
     int signal = 0;

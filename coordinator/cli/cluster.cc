@@ -150,19 +150,22 @@ bool AllRegistered(const std::string& address, int workers) {
 
 absl::StatusOr<std::string> StartAll(const ClusterOptions& options,
                                      Starter& starter) {
-  const ConnectionFlags flags{.state_dir = options.state_dir};
+  const ConnectionFlags connection{.state_dir = options.state_dir};
   RETURN_IF_ERROR(starter.Start("coordinator", "penstock-coordinator",
                                 {"--listen", "127.0.0.1:0"}));
-  RETURN_IF_ERROR(starter.WaitUntil([&] { return ResolveAddress(flags).ok(); },
-                                    "the coordinator does not serve"));
-  ASSIGN_OR_RETURN(const std::string address, ResolveAddress(flags));
+  RETURN_IF_ERROR(
+      starter.WaitUntil([&] { return ResolveAddress(connection).ok(); },
+                        "the coordinator does not serve"));
+  ASSIGN_OR_RETURN(const std::string address, ResolveAddress(connection));
   // They share this machine, so none may count on all of it.
   const int64_t share = AvailableMemoryBytes() / options.workers;
   for (int i = 0; i < options.workers; ++i) {
-    RETURN_IF_ERROR(starter.Start(
-        WorkerName(i), "penstock-worker",
-        {"--coordinator", address, "--name", WorkerName(i), "--listen-host",
-         "127.0.0.1", "--memory-bytes", fmt::to_string(share)}));
+    std::vector<std::string> flags = {
+        "--coordinator", address,     "--name",         WorkerName(i),
+        "--listen-host", "127.0.0.1", "--memory-bytes", fmt::to_string(share)};
+    flags.insert(flags.end(), options.worker_flags.begin(),
+                 options.worker_flags.end());
+    RETURN_IF_ERROR(starter.Start(WorkerName(i), "penstock-worker", flags));
   }
   RETURN_IF_ERROR(
       starter.WaitUntil([&] { return AllRegistered(address, options.workers); },

@@ -16,6 +16,8 @@ namespace {
 struct Options {
   std::string state_dir;
   int workers = 1;
+  int64_t link_latency_us = 0;
+  int64_t link_bytes_per_second = 0;
 };
 
 absl::StatusOr<std::string> Absolute(const std::string& path) {
@@ -30,6 +32,14 @@ absl::StatusOr<std::string> Absolute(const std::string& path) {
 absl::StatusOr<int> RunUp(const Options& options, Context& context) {
   ClusterOptions cluster{.executable_directory = context.executable_directory,
                          .workers = options.workers};
+  if (options.link_latency_us > 0) {
+    cluster.worker_flags.push_back(
+        fmt::format("--link-latency-us={}", options.link_latency_us));
+  }
+  if (options.link_bytes_per_second > 0) {
+    cluster.worker_flags.push_back(fmt::format("--link-bytes-per-second={}",
+                                               options.link_bytes_per_second));
+  }
   ASSIGN_OR_RETURN(cluster.state_dir, Absolute(options.state_dir));
   ASSIGN_OR_RETURN(const std::string started_in, Absolute("."));
   cluster.roots = {cluster.state_dir, started_in};
@@ -76,6 +86,15 @@ void AddClusterCommands(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 64))
       ->capture_default_str()
       ->option_text("1..64");
+  up.add_option("--link-latency-us", options->link_latency_us,
+                "So much longer take messages between ranks: to try out "
+                "schedules on a slow network")
+      ->check(CLI::Range(0, 10'000'000))
+      ->option_text("0..10^7");
+  up.add_option("--link-bytes-per-second", options->link_bytes_per_second,
+                "And so many bytes leave one rank for another")
+      ->check(CLI::NonNegativeNumber)
+      ->option_text("N");
   up.callback([options, &context] {
     context.run = [options, &context] { return RunUp(*options, context); };
   });

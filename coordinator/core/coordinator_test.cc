@@ -48,6 +48,9 @@ class CoordinatorTest : public testing::Test {
     Report(1);
   }
 
+  std::vector<DeviceInstruction> ReportRunning(int64_t step, uint64_t held,
+                                               uint64_t in_force);
+
   std::vector<DeviceInstruction> ReportBoth(
       DeviceState state, uint64_t epoch,
       const std::vector<std::vector<CommunicatorId>>& made);
@@ -142,6 +145,67 @@ TEST_F(CoordinatorTest, TellsTheMembersOfACommunicatorItsIdInItsEpochOnly) {
   told = ReportBoth(DeviceState::kReady, 2, {{Edge(0, 1, 'g')}, {}});
   EXPECT_EQ(told[1].communicators,
             std::vector<CommunicatorId>{Edge(0, 1, 'g')});
+}
+
+// Both ranks of the first plan of "a", after `step` steps.
+std::vector<DeviceInstruction> CoordinatorTest::ReportRunning(
+    int64_t step, uint64_t held, uint64_t in_force) {
+  WorkerReport report{.incarnation = 1,
+                      .sequence = ++sequence_,
+                      .answered = sequence_ - 1,
+                      .name = "w",
+                      .version = "1"};
+  for (int rank = 0; rank < 2; ++rank) {
+    report.devices.push_back(
+        {.state = DeviceState::kRunning,
+         .assignment = Assignment{"a", 1, 0, rank},
+         .revision = held,
+         .progress = {.step = step, .revision = in_force}});
+  }
+  return coordinator_.Synchronize(report, now_)->devices;
+}
+
+TEST_F(CoordinatorTest, SendsALaterRevisionOfThePlanOfARunningJob) {
+  JobSpec spec = Spec("a", 2);
+  spec.parallelism.schedule = "auto";
+  spec.steps = 100;
+  ReportBoth(DeviceState::kIdle, 0, {});
+  ASSERT_TRUE(coordinator_.Submit("1", spec, now_).ok());
+  ReportBoth(DeviceState::kReady, 1, {{}, {}});
+  ReportRunning(0, 0, 0);
+  ReportRunning(4, 0, 0);
+  EXPECT_TRUE(coordinator_.DueRevisions().empty());
+  ReportRunning(5, 0, 0);
+  const std::vector<DueRevision> due = coordinator_.DueRevisions();
+  ASSERT_EQ(due.size(), 1);
+  EXPECT_EQ(due[0].after_step, 0);
+  EXPECT_EQ(due[0].steps_left, 95);
+
+  Plan next = *due[0].plan;
+  next.revision = 1;
+  next.schedule = "zb-h1";
+  const RevisionOutcome outcome{
+      .plan = std::make_shared<const Plan>(std::move(next)),
+      .reason = "faster",
+      .measured = absl::Seconds(2),
+      .predicted = absl::Seconds(1)};
+  ASSERT_TRUE(coordinator_.Revise(due[0], outcome, now_).ok());
+  // Made for a plan that is not the newest any more.
+  EXPECT_TRUE(absl::IsAborted(coordinator_.Revise(due[0], outcome, now_)));
+  EXPECT_EQ(ReportRunning(6, 0, 0)[1].plan, outcome.plan);
+  EXPECT_EQ(ReportRunning(7, 1, 0)[1].plan, nullptr);
+  // Not due again before both ranks have made steps by it.
+  ReportRunning(60, 1, 0);
+  EXPECT_TRUE(coordinator_.DueRevisions().empty());
+  ReportRunning(61, 1, 1);
+  ReportRunning(71, 1, 1);
+  ASSERT_EQ(coordinator_.DueRevisions().size(), 1);
+  EXPECT_EQ(coordinator_.DueRevisions()[0].after_step, 61);
+  ASSERT_EQ(Get("a").revisions.size(), 1);
+  const RevisionRecord record = Get("a").revisions[0];
+  EXPECT_EQ(record.step, 5);
+  EXPECT_EQ(record.schedule, "zb-h1");
+  EXPECT_EQ(record.reason, "faster");
 }
 
 TEST_F(CoordinatorTest, ADrainedWorkerGetsNothingNew) {

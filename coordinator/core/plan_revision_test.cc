@@ -56,6 +56,26 @@ TEST(PlanRevisionsTest, AreNotForJobsThatNameTheirScheduleOrEnd) {
   EXPECT_FALSE(revisions.IsDue(kOptions, plan, 50));
 }
 
+TEST(PlanRevisionsTest, StepsCountFromTheFirstByThePlanInForce) {
+  PlanRevisions revisions;
+  revisions.NoteInForce(0, 10);
+  revisions.NoteAttempt(16);
+  EXPECT_EQ(revisions.in_force_after(), 10);
+  revisions.NoteInForce(1, 18);
+  revisions.NoteInForce(1, 30);
+  EXPECT_EQ(revisions.in_force_after(), 18);
+}
+
+TEST(PlanRevisionsTest, TheNewestRecordsAreKept) {
+  std::vector<RevisionRecord> records;
+  for (int64_t step = 1; step <= 40; ++step) {
+    AddRevision({.step = step}, records);
+  }
+  EXPECT_EQ(records.size(), 32);
+  EXPECT_EQ(records.front().step, 9);
+  EXPECT_EQ(records.back().step, 40);
+}
+
 TEST(PlanRevisionsTest, ARevisedPlanHasTheSameStagesAndFits) {
   const DueRevision due{.plan = std::make_shared<const Plan>(AutoPlan()),
                         .memory_bytes = {100, 50}};

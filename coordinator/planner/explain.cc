@@ -37,7 +37,10 @@ void Add(const BubbleCauses& causes, BubbleCauses& sum) {
   sum.imbalance += causes.imbalance;
 }
 
+// Of a step, or of more if busy and waiting times are more: those are means,
+// and the step a median.
 RankShares SharesOf(double busy, const BubbleCauses& causes, double step) {
+  step = std::max(step, busy + causes.total());
   RankShares shares{.busy = busy / step, .causes = Scaled(causes, 1 / step)};
   shares.other = std::max(0.0, 1 - shares.busy - shares.causes.total());
   return shares;

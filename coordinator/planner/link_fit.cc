@@ -1,7 +1,6 @@
 #include "coordinator/planner/link_fit.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -13,10 +12,14 @@ namespace {
 // Fewer pairs of arrivals are chance.
 constexpr size_t kPairsMin = 3;
 
+// So many parts of the distances, and what lies between two parts is tried.
+constexpr size_t kCandidates = 8;
+
 // Between two wake-ups; what lies below tells nothing of a link.
 constexpr double kNoise = 100e-6;
 
-// The error without an occupancy is at least so many times that with it.
+// The squared error without an occupancy is at least so many times that with
+// it.
 constexpr double kBetter = 4;
 
 // From when each tensor is on its way until the pass that waited for it began.
@@ -34,12 +37,11 @@ std::vector<double> Ways(const std::vector<std::vector<Crossing>>& steps,
   return ways;
 }
 
-// How far the ways are from all taking the same time.
-double Spread(std::vector<double> ways, double middle) {
-  for (double& way : ways) way = std::abs(way - middle);
-  // Where few tensors had to queue a median would not see them.
+// Mean squared distance from the middle: where the sender waits for the link,
+// few tensors of a step show that by their way, but those by much.
+double Spread(const std::vector<double>& ways, double middle) {
   double sum = 0;
-  for (const double way : ways) sum += way;
+  for (const double way : ways) sum += (way - middle) * (way - middle);
   return sum / static_cast<double>(ways.size());
 }
 
@@ -72,11 +74,18 @@ LinkFit FitLink(std::vector<std::vector<Crossing>> steps) {
   fit.whole = Median(ways, 0);
   std::vector<double> distances = LongerDistances(steps);
   if (distances.size() < kPairsMin) return fit;
-  const double occupancy = Median(std::move(distances), 0);
-  const std::vector<double> queued = Ways(steps, occupancy);
-  const double whole = Median(queued, 0);
-  if (kBetter * Spread(queued, whole) > Spread(ways, fit.whole)) return fit;
-  return {.whole = whole, .occupancy = occupancy, .separated = true};
+  std::sort(distances.begin(), distances.end());
+  double most = Spread(ways, fit.whole) / kBetter;
+  for (size_t i = 1; i < kCandidates; ++i) {
+    const double occupancy = distances[i * distances.size() / kCandidates];
+    const std::vector<double> queued = Ways(steps, occupancy);
+    const double whole = Median(queued, 0);
+    const double spread = Spread(queued, whole);
+    if (spread >= most) continue;
+    most = spread;
+    fit = {.whole = whole, .occupancy = occupancy, .separated = true};
+  }
+  return fit;
 }
 
 }  // namespace penstock

@@ -27,9 +27,9 @@ struct LinkFit {
 // Fits Hop's model (costs.h) to tensors of one size that crossed one directed
 // edge, `steps[i]` in one step: a tensor starts when it is made and the one
 // before it is out. Arrivals that lie further apart than the tensors were made
-// suggest an occupancy, their distance; it is taken if with it the arrivals are
-// predicted at least four times as well as without. `whole` is 0 when nothing
-// waited.
+// suggest an occupancy, their distance; the best is taken if with it the
+// arrivals are predicted with a quarter of the squared error at most. `whole`
+// is 0 when nothing waited.
 LinkFit FitLink(std::vector<std::vector<Crossing>> steps);
 
 }  // namespace penstock

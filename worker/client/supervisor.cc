@@ -135,6 +135,8 @@ absl::Status Supervisor::TryStart(const StartExecutor& start) {
   prepare.set_tls_certificate(options_.tls.certificate);
   prepare.set_tls_key(options_.tls.key);
   prepare.set_tls_authority(options_.tls.authority);
+  prepare.set_link_latency_us(options_.link_latency_us);
+  prepare.set_link_bytes_per_second(options_.link_bytes_per_second);
   Tell(start.device, message);
   return absl::OkStatus();
 }

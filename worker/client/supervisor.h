@@ -38,6 +38,9 @@ class Supervisor {
     std::string listen_host;  // For executors' tensor transports.
     std::vector<std::string> roots;
     TlsFiles tls;
+    // As in Prepare of executor.proto.
+    int64_t link_latency_us = 0;
+    int64_t link_bytes_per_second = 0;
     // An executor that does not take a message for so long is killed. Commands
     // wait for it, and with them the reports that keep the worker's lease.
     absl::Duration tell_max = absl::Seconds(3);

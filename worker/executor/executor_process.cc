@@ -51,6 +51,19 @@ internal::v1::Progress ProgressOf(const Trainer& trainer) {
 
 // One executor: the main thread trains, a second one listens to the worker, a
 // third one reports progress.
+// What the worker was told to make its links, or what the job was.
+DelayedLink::Options DelayOf(const internal::v1::Prepare& prepare,
+                             const Plan& plan) {
+  const auto* sim = std::get_if<SimModel>(&plan.spec.model.architecture);
+  if (sim != nullptr && sim->hop_us + sim->hop_bytes_per_second > 0) {
+    return {.latency = absl::Microseconds(sim->hop_us),
+            .bytes_per_second = static_cast<double>(sim->hop_bytes_per_second)};
+  }
+  return {
+      .latency = absl::Microseconds(prepare.link_latency_us()),
+      .bytes_per_second = static_cast<double>(prepare.link_bytes_per_second())};
+}
+
 class Executor {
  public:
   explicit Executor(int fd) : stream_(FileDescriptor(fd)) {}
@@ -109,12 +122,7 @@ class Executor {
     ASSIGN_OR_RETURN(const Assignment assignment,
                      AssignmentFromProto(prepare.assignment()));
     ASSIGN_OR_RETURN(const Plan plan, PlanFromProto(prepare.plan()));
-    if (const auto* sim =
-            std::get_if<SimModel>(&plan.spec.model.architecture)) {
-      delay_ = {
-          .latency = absl::Microseconds(sim->hop_us),
-          .bytes_per_second = static_cast<double>(sim->hop_bytes_per_second)};
-    }
+    delay_ = DelayOf(prepare, plan);
     ASSIGN_OR_RETURN(
         const AllowedRoots roots,
         AllowedRoots::Create({prepare.roots().begin(), prepare.roots().end()}));
