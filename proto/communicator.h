@@ -3,6 +3,7 @@
 
 #include <array>
 #include <compare>
+#include <string>
 #include <vector>
 
 namespace penstock {
@@ -40,6 +41,9 @@ inline int LowestMember(const Communicator& communicator) {
   }
   return lowest;
 }
+
+// "2.28.9" for 22809, as NCCL_VERSION_CODE counts.
+std::string NcclVersionText(int version);
 
 }  // namespace penstock
 

@@ -73,6 +73,13 @@ enum class Recompute {
   kByMemory,    // Of the stages of those ranks that do not fit otherwise.
 };
 
+// How tensors travel between ranks.
+enum class LinkChoice {
+  kAuto,  // By NCCL where it can be.
+  kGrpc,
+  kNccl,  // Everywhere, or not at all.
+};
+
 struct ParallelismSpec {
   int64_t pipeline = 1;  // Ranks of one pipeline.
   int64_t data = 1;      // Replicas.
@@ -90,6 +97,7 @@ struct ParallelismSpec {
   // The update does not wait for the global norm; when clipping or a value that
   // is not finite asks for another update, it is taken back exactly.
   bool optimistic_update = false;
+  LinkChoice link = LinkChoice::kAuto;
 };
 
 struct CheckpointSpec {

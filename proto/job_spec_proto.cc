@@ -132,6 +132,18 @@ v1::AdamWSpec AdamWToProto(const AdamWSpec& adamw) {
 constexpr std::array<std::string_view, 4> kRecomputeNames = {
     "never", "always", "except_last", "by_memory"};
 
+constexpr std::array<std::string_view, 3> kLinkNames = {"auto", "grpc", "nccl"};
+
+// The index of `text` in `names`.
+template <size_t N>
+absl::StatusOr<size_t> IndexOf(std::string_view field, std::string_view text,
+                               const std::array<std::string_view, N>& names) {
+  const auto name = std::find(names.begin(), names.end(), text);
+  if (name != names.end()) return name - names.begin();
+  return absl::InvalidArgumentError(fmt::format(
+      "{}: \"{}\": must be one of {}", field, text, fmt::join(names, ", ")));
+}
+
 absl::StatusOr<ParallelismSpec> ParallelismFromProto(
     const v1::ParallelismSpec& message) {
   ParallelismSpec parallelism;
@@ -146,15 +158,15 @@ absl::StatusOr<ParallelismSpec> ParallelismFromProto(
   PENSTOCK_TAKE(parallelism, message, update_every);
   PENSTOCK_TAKE(parallelism, message, vertical_sync);
   if (message.has_recompute()) {
-    const auto name = std::find(kRecomputeNames.begin(), kRecomputeNames.end(),
-                                message.recompute());
-    if (name == kRecomputeNames.end()) {
-      return absl::InvalidArgumentError(
-          fmt::format("parallelism.recompute: \"{}\": must be one of {}",
-                      message.recompute(), fmt::join(kRecomputeNames, ", ")));
-    }
-    parallelism.recompute =
-        static_cast<Recompute>(name - kRecomputeNames.begin());
+    ASSIGN_OR_RETURN(
+        const size_t index,
+        IndexOf("parallelism.recompute", message.recompute(), kRecomputeNames));
+    parallelism.recompute = static_cast<Recompute>(index);
+  }
+  if (message.has_link()) {
+    ASSIGN_OR_RETURN(const size_t index,
+                     IndexOf("parallelism.link", message.link(), kLinkNames));
+    parallelism.link = static_cast<LinkChoice>(index);
   }
   if (message.has_optimizer_step()) {
     ASSIGN_OR_RETURN(
@@ -181,6 +193,8 @@ v1::ParallelismSpec ParallelismToProto(const ParallelismSpec& parallelism) {
       std::string(kRecomputeNames[static_cast<size_t>(parallelism.recompute)]));
   message.set_optimizer_step(parallelism.optimistic_update ? "optimistic"
                                                            : "synchronized");
+  message.set_link(
+      std::string(kLinkNames[static_cast<size_t>(parallelism.link)]));
   return message;
 }
 

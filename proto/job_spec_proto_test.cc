@@ -46,7 +46,7 @@ constexpr char kFull[] = R"(
                       weight_decay: 0 clip_norm: 0 warmup_steps: 7
                       decay: "cosine" final_learning_rate: 1e-5 } }
   batch { micro_batch_size: 4 micro_batches: 8 }
-  parallelism { pipeline: 3 data: 2 schedule: "gpipe" }
+  parallelism { pipeline: 3 data: 2 schedule: "gpipe" link: "nccl" }
   steps: 11
   seed: 0
   checkpoint { every_steps: 5 keep: 3 resume_from: "/c/1" })";
@@ -91,6 +91,16 @@ TEST(JobSpecProtoTest, RefusesMissingAndUnknownWords) {
             "model: not set: must have gpt2, init_from or sim");
   EXPECT_EQ(refusal(R"( batch { micro_batches: 0 })"),
             "batch.micro_batches: 0: must be 1 to 65536");
+}
+
+TEST(JobSpecProtoTest, RefusesALinkThatIsNone) {
+  const absl::Status status =
+      JobSpecFromProto(Parse(R"(name: "a" model { sim { layers: 8 } }
+          parallelism { link: "tcp" } steps: 1)"))
+          .status();
+  EXPECT_EQ(status, absl::InvalidArgumentError(
+                        "parallelism.link: \"tcp\": must be one of auto, grpc, "
+                        "nccl"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "proto/action.h"
+#include "proto/communicator.h"
 #include "proto/job_spec.h"
 
 namespace penstock {
@@ -67,6 +68,15 @@ struct RankPlan {
   MemoryForecast memory;
 };
 
+// Edges and groups whose tensors travel alike.
+struct LinkPlan {
+  bool nccl = false;   // Else by gRPC.
+  std::string reason;  // For people.
+  std::vector<Communicator> communicators;
+
+  friend bool operator==(const LinkPlan&, const LinkPlan&) = default;
+};
+
 // Where the weights of a plan come from.
 struct StartPoint {
   int64_t step = 0;        // Optimizer updates already in the weights.
@@ -79,6 +89,8 @@ struct Plan {
   JobSpec spec;
   std::vector<StagePlan> stages;
   std::vector<RankPlan> ranks;  // One pipeline's.
+  // Of all executors that exchange tensors, each way once.
+  std::vector<LinkPlan> links;
   // How often the pipeline holds the model, and pieces of each micro-batch; see
   // coordinator/schedule/schedule.h. The stages of copy c are the c-th of as
   // many equal parts of `stages`, its micro-batches likewise.

@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "proto/base/status_macros.h"
 #include "proto/job_spec_proto.h"
+#include "proto/link_plan_proto.h"
 
 namespace penstock {
 namespace {
@@ -140,6 +141,7 @@ class PlanReader {
     RETURN_IF_ERROR(ReadShape());
     RETURN_IF_ERROR(ReadStages());
     RETURN_IF_ERROR(ReadRanks());
+    RETURN_IF_ERROR(LinksFromProto(message_, plan_));
     if (!(message_.bubble_fraction() >= 0 && message_.bubble_fraction() <= 1)) {
       return Refusal("plan.bubble_fraction",
                      fmt::to_string(message_.bubble_fraction()),
@@ -344,10 +346,8 @@ v1::Plan PlanToProto(const Plan& plan) {
       *out.add_buffers() = BuffersToProto(buffers);
     }
     *out.mutable_memory() = MemoryToProto(rank.memory);
-    if (plan.ranks.size() > 1) {
-      out.set_link("grpc: each rank is a process of its own");
-    }
   }
+  LinksToProto(plan, message);
   message.set_bubble_fraction(plan.bubble_fraction);
   *message.mutable_step_time() = DurationToProto(plan.step_time);
   if (plan.step_time > absl::ZeroDuration()) {

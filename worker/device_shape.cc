@@ -7,6 +7,8 @@
 #include "kernels/backend.h"
 #include "proto/base/available_memory.h"
 #include "proto/base/clock.h"
+#include "proto/base/status_macros.h"
+#include "worker/link/nccl_load.h"
 
 namespace penstock {
 namespace {
@@ -42,6 +44,20 @@ std::vector<DeviceShape> MeasureCpuDevices(int count, int64_t memory_bytes) {
                                               : AvailableMemoryBytes() / count,
                           .flops_per_second = MatmulFlopsPerSecond()};
   return std::vector<DeviceShape>(static_cast<size_t>(count), shape);
+}
+
+absl::Status FindNccl(std::vector<DeviceShape>& devices) {
+  const auto is_cuda = [](const DeviceShape& device) {
+    return device.kind == "cuda";
+  };
+  if (std::none_of(devices.begin(), devices.end(), is_cuda)) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<NcclLibrary> nccl, LoadNccl());
+  for (DeviceShape& device : devices) {
+    if (is_cuda(device)) device.nccl_version = nccl->version();
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace penstock

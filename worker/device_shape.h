@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "proto/worker_report.h"
 
 namespace penstock {
@@ -13,6 +14,10 @@ namespace penstock {
 // gets `memory_bytes`, or an equal share of what is available now when that is
 // 0.
 std::vector<DeviceShape> MeasureCpuDevices(int count, int64_t memory_bytes);
+
+// Sets the version of NCCL that the CUDA devices among them have. What is wrong
+// with NCCL when they have none; OK without such a device.
+absl::Status FindNccl(std::vector<DeviceShape>& devices);
 
 }  // namespace penstock
 

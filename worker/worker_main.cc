@@ -105,8 +105,13 @@ absl::Status RunWorker(const Flags& flags) {
                    HealthServer::Start(flags.listen, flags.tls));
   RETURN_IF_ERROR(
       WriteFileAtomically(state.path + "/address", health->address() + "\n"));
-  const std::vector<DeviceShape> devices =
+  std::vector<DeviceShape> devices =
       MeasureCpuDevices(flags.devices, flags.memory_bytes);
+  const absl::Status nccl = FindNccl(devices);
+  if (!nccl.ok()) {
+    spdlog::warn("tensors of CUDA devices go by gRPC status=\"{}\"",
+                 nccl.ToString());
+  }
   spdlog::info(
       "worker starts version={} name={} coordinator={} health={} state_dir={} "
       "roots={} devices={} memory_bytes={} gflops_per_second={:.0f}",

@@ -92,16 +92,53 @@ std::string MemoryText(const v1::Plan& plan, int width) {
   return table.ToString(width);
 }
 
+// "1>0", with several replicas "replica:rank>replica:rank".
+std::string EdgeText(const v1::Plan& plan, int sender, int receiver) {
+  const int ranks = plan.ranks_size();
+  if (plan.replicas() <= 1) return fmt::format("{}>{}", sender, receiver);
+  return fmt::format("{}:{}>{}:{}", sender / ranks, sender % ranks,
+                     receiver / ranks, receiver % ranks);
+}
+
+// "0>1 1>0, sums of ranks 0 1"; only some of many.
+std::string WaysText(const v1::Plan& plan, const v1::LinkPlan& link) {
+  constexpr int kEdgesMax = 6;
+  std::vector<std::string> edges;
+  for (int i = 0; i < std::min(link.senders_size(), kEdgesMax); ++i) {
+    edges.push_back(EdgeText(plan, link.senders(i), link.receivers(i)));
+  }
+  if (link.senders_size() > kEdgesMax) {
+    edges.push_back(
+        fmt::format("and {} more", link.senders_size() - kEdgesMax));
+  }
+  if (link.summing_ranks_size() == 0)
+    return fmt::to_string(fmt::join(edges, " "));
+  return fmt::format("{}{}sums of rank{} {}", fmt::join(edges, " "),
+                     edges.empty() ? "" : ", ",
+                     link.summing_ranks_size() == 1 ? "" : "s",
+                     fmt::join(link.summing_ranks(), " "));
+}
+
+std::string LinksText(const v1::Plan& plan, int width) {
+  if (plan.links().empty()) return "";
+  Table table({"LINK", "WAYS", "REASON"});
+  for (const v1::LinkPlan& link : plan.links()) {
+    table.AddRow({link.link(), WaysText(plan, link), link.reason()});
+  }
+  return "\n" + table.ToString(width);
+}
+
 }  // namespace
 
 std::string PlanText(const v1::Job& job, int width) {
   const v1::Plan& plan = job.plan();
   if (plan.stages().empty()) return "No plan yet.\n";
   return fmt::format(
-      "{}\n{}\nMemory of each worker:\n{}\nPredicted: step {}, {} tokens/s, "
-      "bubble {}\n",
+      "{}\n{}\nMemory of each worker:\n{}{}\nPredicted: step {}, {} "
+      "tokens/s, bubble {}\n",
       Heading(job) + ReasonText(plan), StagesText(job, width),
-      MemoryText(plan, width), DurationText(ToDuration(plan.step_time())),
+      MemoryText(plan, width), LinksText(plan, width),
+      DurationText(ToDuration(plan.step_time())),
       CountText(plan.tokens_per_second()), PercentText(plan.bubble_fraction()));
 }
 

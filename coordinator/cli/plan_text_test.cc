@@ -39,6 +39,35 @@ TEST(PlanTextTest, SaysHowManyStagesARankHasAndWhyTheSchedule) {
       << both;
 }
 
+TEST(PlanTextTest, SaysHowTensorsTravelAndWhy) {
+  v1::Job job = SampleJob();
+  v1::LinkPlan& nccl = *job.mutable_plan()->add_links();
+  nccl.set_link("nccl");
+  nccl.set_reason("CUDA devices with NCCL 2.28.9");
+  nccl.add_senders(0);
+  nccl.add_receivers(1);
+  const std::string one = PlanText(job, 100);
+  EXPECT_NE(one.find("LINK  WAYS  REASON\n"
+                     "nccl  0>1   CUDA devices with NCCL 2.28.9\n"),
+            std::string::npos)
+      << one;
+  job.mutable_plan()->set_replicas(2);
+  v1::LinkPlan& grpc = *job.mutable_plan()->add_links();
+  grpc.set_link("grpc");
+  grpc.set_reason("cpu and cuda devices");
+  grpc.add_senders(3);
+  grpc.add_receivers(2);
+  grpc.add_summing_ranks(0);
+  grpc.add_summing_ranks(1);
+  const std::string two = PlanText(job, 100);
+  EXPECT_NE(
+      two.find("nccl  0:0>0:1                     CUDA devices with "
+               "NCCL 2.28.9\n"
+               "grpc  1:1>1:0, sums of ranks 0 1  cpu and cuda devices\n"),
+      std::string::npos)
+      << two;
+}
+
 TEST(PlanTextTest, SaysThatThereIsNoPlanYet) {
   EXPECT_EQ(PlanText({}, 100), "No plan yet.\n");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "coordinator/planner/choose_links.h"
 #include "coordinator/planner/choose_schedule.h"
 #include "coordinator/planner/fit.h"
 #include "coordinator/planner/fit_schedule.h"
@@ -303,6 +304,9 @@ absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
                              return PlanNamedSchedule(named, least, link);
                            })
           : PlanNamedSchedule(spec, least, link);
+  if (plan.ok()) {
+    ASSIGN_OR_RETURN(plan->links, ChooseLinks(*plan, devices));
+  }
   if (!absl::IsFailedPrecondition(plan.status())) return plan;
   JobSpec named = spec;
   if (spec.parallelism.schedule == kAutoSchedule) {

@@ -31,7 +31,7 @@ namespace penstock {
 //     are not as many as the job needs, or one of them has no speed.
 //   FailedPrecondition: it does not fit the memory: which rank needs what, and
 //     the largest micro-batch, recomputation or a wider pipeline that would
-//     fit.
+//     fit; or the job asks for the nccl link, see ChooseLinks.
 absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
                               const std::vector<DeviceShape>& devices,
                               const LinkShape& link = {});

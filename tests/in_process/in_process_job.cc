@@ -6,8 +6,12 @@
 #include "proto/base/clock.h"
 #include "proto/base/mutex.h"
 #include "proto/base/status_macros.h"
+#include "worker/executor/nccl_part.h"
+#include "worker/link/fake_nccl.h"
+#include "worker/link/fake_nccl_links.h"
 #include "worker/link/grpc_link.h"
 #include "worker/link/local_link.h"
+#include "worker/runtime/message_tag.h"
 #include "worker/runtime/peers.h"
 
 namespace penstock {
@@ -37,10 +41,21 @@ absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeGrpcLinks(
   return connected;
 }
 
-absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeLinks(const Plan& plan,
-                                                             int peers,
-                                                             LinkKind kind) {
-  if (kind == LinkKind::kGrpc) return MakeGrpcLinks(plan, peers);
+absl::StatusOr<std::vector<std::unique_ptr<NcclLink>>> MakeNcclLinks(
+    const Plan& plan, int peers, FakeNccl& nccl) {
+  Plan joined = plan;
+  for (LinkPlan& link : joined.links) link.nccl = true;
+  std::vector<std::vector<std::vector<int>>> edges;
+  std::vector<std::vector<int>> groups;
+  for (int self = 0; self < peers; ++self) {
+    const NcclPart part = NcclPartOf(joined, self);
+    edges.push_back(part.edges);
+    groups.push_back(part.group);
+  }
+  return MakeFakeNcclLinks(nccl, PeerNames(plan), edges, groups, IsTensor);
+}
+
+std::vector<std::unique_ptr<Link>> MakeLocalLinks(int peers) {
   const std::shared_ptr<LocalHub> hub = LocalHub::Create(peers);
   std::vector<std::unique_ptr<Link>> links;
   for (int self = 0; self < peers; ++self) links.push_back(hub->link(self));
@@ -57,12 +72,15 @@ class InProcessJob {
     const int peers =
         static_cast<int>(plan_.ranks.size() * plan_.spec.parallelism.data);
     RETURN_IF_ERROR(PrepareTrainers(peers));
-    ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Link>> links,
-                     MakeLinks(plan_, peers, options_.link));
+    FakeNccl nccl;
+    std::vector<LinkGroup*> groups(peers);
+    std::vector<std::unique_ptr<Link>> links;
+    RETURN_IF_ERROR(MakeLinks(peers, nccl, links, groups));
     std::vector<std::thread> threads;
     for (int peer = 0; peer < peers; ++peer) {
-      threads.emplace_back([this, peer, &links] {
-        const absl::Status status = trainers_[peer]->Run(*links[peer]);
+      threads.emplace_back([this, peer, &links, &groups] {
+        const absl::Status status =
+            trainers_[peer]->Run(*links[peer], groups[peer]);
         MutexLock lock(mutex_);
         first_error_.Update(status);
       });
@@ -75,6 +93,23 @@ class InProcessJob {
   }
 
  private:
+  absl::Status MakeLinks(int peers, FakeNccl& nccl,
+                         std::vector<std::unique_ptr<Link>>& links,
+                         std::vector<LinkGroup*>& groups) {
+    if (options_.link == LinkKind::kGrpc) {
+      ASSIGN_OR_RETURN(links, MakeGrpcLinks(plan_, peers));
+    } else if (options_.link == LinkKind::kLocal) {
+      links = MakeLocalLinks(peers);
+    } else {
+      ASSIGN_OR_RETURN(auto joined, MakeNcclLinks(plan_, peers, nccl));
+      for (int peer = 0; peer < peers; ++peer) {
+        groups[peer] = joined[peer]->group();
+        links.push_back(std::move(joined[peer]));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status PrepareTrainers(int peers) {
     ASSIGN_OR_RETURN(const AllowedRoots roots,
                      AllowedRoots::Create({options_.root}));

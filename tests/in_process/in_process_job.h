@@ -16,7 +16,8 @@
 
 namespace penstock {
 
-enum class LinkKind { kLocal, kGrpc };
+// kNccl is NCCL wherever a plan could have it, by a fake, over kLocal.
+enum class LinkKind { kLocal, kGrpc, kNccl };
 
 struct InProcessOptions {
   LinkKind link = LinkKind::kLocal;

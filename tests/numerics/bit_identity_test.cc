@@ -192,6 +192,7 @@ TEST_F(BitIdentityTest, ReplicasOfABidirectionalPipelineAddUpCopyByCopy) {
   const Outcome bidirectional = Train(PlanOf(spec));
   // Replica by replica first, and the copies then: not as four replicas.
   EXPECT_EQ(Train(PlanOf(spec), {.link = LinkKind::kGrpc}), bidirectional);
+  EXPECT_EQ(Train(PlanOf(spec), {.link = LinkKind::kNccl}), bidirectional);
   spec.parallelism = {.pipeline = 1, .data = 1, .schedule = "1f1b"};
   spec.batch.micro_batches = 8;
   const Outcome one = Train(PlanOf(spec));
@@ -205,8 +206,9 @@ TEST_F(BitIdentityTest, LinksGiveTheSameBits) {
   for (const char* schedule : {"1f1b", "zbv", "chimera"}) {
     SCOPED_TRACE(schedule);
     const Plan plan = PlanOf(Spec(2, schedule, /*tied=*/true));
-    EXPECT_EQ(Train(plan, {.link = LinkKind::kGrpc}),
-              Train(plan, {.link = LinkKind::kLocal}));
+    const Outcome local = Train(plan, {.link = LinkKind::kLocal});
+    EXPECT_EQ(Train(plan, {.link = LinkKind::kGrpc}), local);
+    EXPECT_EQ(Train(plan, {.link = LinkKind::kNccl}), local);
   }
 }
 
@@ -238,6 +240,7 @@ TEST_F(BitIdentityTest, ReplicasAgreeWithOnePipelineOfTheSameGlobalBatch) {
       }
       // And with themselves, over the other link, exactly.
       EXPECT_EQ(Train(PlanOf(spec), {.link = LinkKind::kGrpc}), many);
+      EXPECT_EQ(Train(PlanOf(spec), {.link = LinkKind::kNccl}), many);
     }
   }
 }

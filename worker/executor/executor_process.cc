@@ -20,15 +20,16 @@
 #include "proto/base/file.h"
 #include "proto/base/mutex.h"
 #include "proto/base/status_macros.h"
+#include "proto/communicator_proto.h"
 #include "proto/file/allowed_roots.h"
 #include "proto/file/disk.h"
 #include "proto/internal/v1/executor.pb.h"
 #include "proto/plan_proto.h"
 #include "proto/worker_report_proto.h"
+#include "worker/executor/executor_link.h"
 #include "worker/executor/message_stream.h"
 #include "worker/executor/resident_memory.h"
 #include "worker/link/delayed_link.h"
-#include "worker/link/grpc_link.h"
 #include "worker/runtime/peers.h"
 #include "worker/runtime/trainer.h"
 
@@ -97,7 +98,9 @@ class Executor {
   absl::Status Train() {
     RETURN_IF_ERROR(Prepare());
     FromExecutor ready;
-    ready.mutable_ready()->set_transport_address(grpc_link_->address());
+    ready.mutable_ready()->set_transport_address(link_->address());
+    CommunicatorIdsToProto(link_->communicators(),
+                           ready.mutable_ready()->mutable_communicators());
     RETURN_IF_ERROR(stream_.Write(ready));
     ToExecutor message;
     RETURN_IF_ERROR(stream_.Read(message));
@@ -106,13 +109,14 @@ class Executor {
     }
     const std::vector<std::string> peers(message.run().peers().begin(),
                                          message.run().peers().end());
+    ASSIGN_OR_RETURN(const std::vector<CommunicatorId> communicators,
+                     CommunicatorIdsFromProto(message.run().communicators()));
     listener_ = std::thread([this] { Listen(); });
     reporter_ = std::thread([this] { ReportProgress(); });
-    RETURN_IF_ERROR(grpc_link_->Connect(peers, SteadyNow() + kConnectMax));
-    if (delay_.delays()) {
-      link_ = std::make_unique<DelayedLink>(std::move(link_), delay_);
-    }
-    return trainer_->Run(*link_);
+    RETURN_IF_ERROR(
+        link_->Connect(peers, communicators, SteadyNow() + kConnectMax));
+    if (delay_.delays()) link_->Delay(delay_);
+    return trainer_->Run(link_->link(), link_->replicas());
   }
 
   absl::Status Prepare() {
@@ -127,18 +131,16 @@ class Executor {
         const AllowedRoots roots,
         AllowedRoots::Create({prepare.roots().begin(), prepare.roots().end()}));
     ASSIGN_OR_RETURN(
-        std::unique_ptr<GrpcLink> link,
-        GrpcLink::Start(
-            {.job = assignment.job,
-             .epoch = assignment.epoch,
-             .self = PeerOf(plan, assignment.replica, assignment.rank),
-             .peer_names = PeerNames(plan),
-             .listen_host = prepare.listen_host(),
-             .tls = {.certificate = prepare.tls_certificate(),
-                     .key = prepare.tls_key(),
-                     .authority = prepare.tls_authority()}}));
-    grpc_link_ = link.get();
-    link_ = std::move(link);
+        link_,
+        ExecutorLink::Start(
+            plan, {.job = assignment.job,
+                   .epoch = assignment.epoch,
+                   .self = PeerOf(plan, assignment.replica, assignment.rank),
+                   .peer_names = PeerNames(plan),
+                   .listen_host = prepare.listen_host(),
+                   .tls = {.certificate = prepare.tls_certificate(),
+                           .key = prepare.tls_key(),
+                           .authority = prepare.tls_authority()}}));
     source_ =
         fmt::format("replica {} rank {}", assignment.replica, assignment.rank);
     ASSIGN_OR_RETURN(trainer_, Trainer::Prepare(plan, assignment, roots,
@@ -225,9 +227,8 @@ class Executor {
   MessageStream stream_;
   std::string source_;
   std::unique_ptr<Trainer> trainer_;
-  std::unique_ptr<Link> link_;
-  GrpcLink* grpc_link_ = nullptr;  // In `link_`, which may delay it.
-  DelayedLink::Options delay_;     // Of messages, beyond the link's own.
+  std::unique_ptr<ExecutorLink> link_;
+  DelayedLink::Options delay_;  // Of messages, beyond the link's own.
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -26,9 +26,6 @@ struct NcclMember {
   std::string name;  // For NCCL's own log.
 };
 
-// "2.28.9" for 22809.
-std::string NcclVersionText(int version);
-
 // The functions of NCCL that links use, with types of our own: a fake needs no
 // nccl.h, and this header none of NVIDIA's. No all-reduce: NCCL adds in an
 // order of its own, and sums of gradients are taken in that of the replicas.

@@ -4,7 +4,7 @@
 
 #include "fmt/format.h"
 #include "gtest/gtest.h"
-#include "worker/link/nccl_library.h"
+#include "proto/communicator.h"
 
 namespace penstock {
 namespace {

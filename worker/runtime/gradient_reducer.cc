@@ -21,12 +21,14 @@ std::span<std::byte> Bytes(float* values, int64_t count) {
 
 GradientReducer::GradientReducer(const Plan& plan, const Assignment& assignment,
                                  RankMemory& memory, Link& link,
+                                 LinkGroup* replicas,
                                  std::unique_ptr<Backend> backend,
                                  absl::Duration wait_max)
     : plan_(plan),
       assignment_(assignment),
       memory_(memory),
       link_(link),
+      replicas_(replicas),
       backend_(std::move(backend)),
       wait_max_(wait_max),
       thread_([this] { Loop(); }) {}
@@ -41,8 +43,11 @@ GradientReducer::~GradientReducer() {
 }
 
 void GradientReducer::Start(int64_t step, int stage) {
-  Work work{
-      .step = step, .stage = stage, .self = assignment_.replica, .name = stage};
+  Work work{.step = step,
+            .stage = stage,
+            .self = assignment_.replica,
+            .name = stage,
+            .in_group = replicas_ != nullptr};
   for (int64_t replica = 0; replica < plan_.spec.parallelism.data; ++replica) {
     work.peers.push_back(
         PeerOf(plan_, static_cast<int>(replica), assignment_.rank));
@@ -105,6 +110,15 @@ absl::Status GradientReducer::Reduce(const Work& work) {
   const auto stage =
       std::find_if(memory_.stages.begin(), memory_.stages.end(),
                    [&](const StageMemory& s) { return s.stage == work.stage; });
+  if (work.in_group) {
+    const int64_t window = replicas_->size() * kReduceChunkFloats;
+    for (int64_t begin = 0; begin < stage->gradient_count; begin += window) {
+      RETURN_IF_ERROR(
+          ReduceInGroup(stage->gradients + begin,
+                        std::min(window, stage->gradient_count - begin)));
+    }
+    return absl::OkStatus();
+  }
   int64_t chunk = 0;
   for (int64_t begin = 0; begin < stage->gradient_count;
        begin += kReduceChunkFloats, ++chunk) {
@@ -167,6 +181,40 @@ absl::Status GradientReducer::ReduceElsewhere(const Work& work, int64_t chunk,
   RETURN_IF_ERROR(link_.WaitSent(owner, share, Deadline()));
   RETURN_IF_ERROR(link_.PostReceive(owner, result, Bytes(values, count)));
   return link_.WaitReceived(owner, result, Deadline());
+}
+
+absl::Status GradientReducer::ReduceInGroup(float* values, int64_t count) {
+  const int members = replicas_->size();
+  const int self = replicas_->self();
+  // Part m, which member m sums.
+  const auto part = [&](int member) {
+    const int64_t begin = std::min(member * kReduceChunkFloats, count);
+    const int64_t end = std::min(begin + kReduceChunkFloats, count);
+    return Bytes(values + begin, end - begin);
+  };
+  const std::span<std::byte> own = part(self);
+  const auto share = [&](int member) {
+    float* floats = memory_.reduce_chunks + member * kReduceChunkFloats;
+    return Bytes(floats, static_cast<int64_t>(own.size() / sizeof(float)));
+  };
+  std::vector<GroupPart> shares(members);
+  std::vector<GroupPart> sums(members);
+  for (int m = 0; m < members; ++m) {
+    shares[m] = {.send = part(m), .receive = share(m)};
+    sums[m] = {.send = own, .receive = part(m)};
+  }
+  RETURN_IF_ERROR(replicas_->Exchange(shares, Deadline()));
+  const auto bytes = static_cast<int64_t>(own.size());
+  RETURN_IF_ERROR(backend_->Copy(own.data(), share(self).data(), bytes));
+  RETURN_IF_ERROR(backend_->Copy(share(0).data(), own.data(), bytes));
+  for (int m = 1; m < members; ++m) {
+    RETURN_IF_ERROR(
+        backend_->Accumulate(reinterpret_cast<const float*>(share(m).data()),
+                             bytes / static_cast<int64_t>(sizeof(float)),
+                             reinterpret_cast<float*>(own.data())));
+  }
+  RETURN_IF_ERROR(backend_->Synchronize());
+  return replicas_->Exchange(sums, Deadline());
 }
 
 absl::Time GradientReducer::Deadline() const { return SteadyNow() + wait_max_; }

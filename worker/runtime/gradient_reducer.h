@@ -14,6 +14,7 @@
 #include "proto/base/mutex.h"
 #include "proto/plan.h"
 #include "worker/link/link.h"
+#include "worker/link/link_group.h"
 #include "worker/runtime/message_tag.h"
 #include "worker/runtime/rank_memory.h"
 
@@ -24,7 +25,9 @@ namespace penstock {
 // own exchanges chunks while the pipeline drains. Each chunk has one owner,
 // member (chunk % members), who receives the others' shares, adds all up in the
 // order of the members, and sends the sum back; so every replica, and every
-// copy, ends with the same bits, whoever was first.
+// copy, ends with the same bits, whoever was first. With a group of the
+// replicas, their shares and sums go to and from all at once; the sums are the
+// same, in the same order, and so the bits.
 //
 // Sums are made in the order in which they are started, which must be the same
 // on all who take part.
@@ -32,10 +35,11 @@ namespace penstock {
 // Thread-safe.
 class GradientReducer {
  public:
-  // `plan`, `memory` and `link` must outlive this. `backend` is its own, not
-  // the executor's: both work at the same time.
+  // `plan`, `memory`, `link` and `replicas`, the group of this rank's replicas
+  // or null, must outlive this. `backend` is its own, not the executor's: both
+  // work at the same time.
   GradientReducer(const Plan& plan, const Assignment& assignment,
-                  RankMemory& memory, Link& link,
+                  RankMemory& memory, Link& link, LinkGroup* replicas,
                   std::unique_ptr<Backend> backend, absl::Duration wait_max);
   // Link::Abort must have been called if a reduction may still be waiting.
   ~GradientReducer();
@@ -62,6 +66,7 @@ class GradientReducer {
     MessageKind share = MessageKind::kReduceShare;
     MessageKind result = MessageKind::kReduceResult;
     int name = 0;  // The stage or slice in the messages' keys.
+    bool in_group = false;
   };
 
   void Push(Work work);
@@ -71,12 +76,15 @@ class GradientReducer {
                          int64_t count);
   absl::Status ReduceElsewhere(const Work& work, int64_t chunk, float* values,
                                int64_t count);
+  // As many floats as there are members' chunks, at most.
+  absl::Status ReduceInGroup(float* values, int64_t count);
   absl::Time Deadline() const;
 
   const Plan& plan_;
   const Assignment assignment_;
   RankMemory& memory_;
   Link& link_;
+  LinkGroup* const replicas_;
   const std::unique_ptr<Backend> backend_;
   const absl::Duration wait_max_;
 

@@ -1,4 +1,5 @@
-// Replicas as threads over the local link.
+// Replicas as threads over the local link, or in a group of the nccl link over
+// a fake of NCCL.
 
 #include "worker/runtime/gradient_reducer.h"
 
@@ -8,7 +9,11 @@
 
 #include "gtest/gtest.h"
 #include "proto/base/random.h"
+#include "worker/link/fake_nccl.h"
+#include "worker/link/fake_nccl_links.h"
 #include "worker/link/local_link.h"
+#include "worker/link/nccl_link.h"
+#include "worker/runtime/message_tag.h"
 
 namespace penstock {
 namespace {
@@ -28,15 +33,34 @@ struct Replica {
   std::vector<float> chunks;
 };
 
-std::vector<float> Reduce(int replicas, int64_t count) {
+// Their groups.
+std::vector<std::unique_ptr<NcclLink>> Join(FakeNccl& nccl, int replicas) {
+  std::vector<std::string> names;
+  std::vector<int> group;
+  for (int r = 0; r < replicas; ++r) {
+    names.push_back("replica " + std::to_string(r));
+    group.push_back(r);
+  }
+  auto links = MakeFakeNcclLinks(
+      nccl, names, std::vector<std::vector<std::vector<int>>>(replicas),
+      std::vector<std::vector<int>>(replicas, group), IsTensor);
+  EXPECT_TRUE(links.ok()) << links.status();
+  return *std::move(links);
+}
+
+std::vector<float> Reduce(int replicas, int64_t count, bool in_group) {
   Plan plan;
   plan.spec.parallelism.data = replicas;
   plan.ranks.resize(1);
   const std::shared_ptr<LocalHub> hub = LocalHub::Create(replicas);
   std::vector<Replica> members(replicas);
   std::vector<std::unique_ptr<Link>> links;
+  std::vector<LinkGroup*> groups(replicas);
+  FakeNccl nccl;
+  auto joined = Join(nccl, replicas);
   std::vector<std::thread> threads;
   for (int r = 0; r < replicas; ++r) {
+    if (in_group) groups[r] = joined[r]->group();
     Replica& member = members[r];
     member.gradients = RandomGradients(count, r);
     member.chunks.resize(replicas * kReduceChunkFloats);
@@ -47,9 +71,10 @@ std::vector<float> Reduce(int replicas, int64_t count) {
     links.push_back(hub->link(r));
   }
   for (int r = 0; r < replicas; ++r) {
-    threads.emplace_back([&plan, &members, &links, r] {
+    threads.emplace_back([&plan, &members, &links, &groups, r] {
       GradientReducer reducer(plan, {.replica = r}, members[r].memory,
-                              *links[r], MakeCpuBackend(), absl::Seconds(30));
+                              *links[r], groups[r], MakeCpuBackend(),
+                              absl::Seconds(30));
       reducer.Start(/*step=*/1, /*stage=*/0);
       EXPECT_TRUE(reducer.Wait().ok());
     });
@@ -71,7 +96,8 @@ TEST(GradientReducerTest, AddsInTheOrderOfTheReplicasAndGivesAllTheSum) {
         const std::vector<float> share = RandomGradients(count, r);
         for (int64_t i = 0; i < count; ++i) expected[i] += share[i];
       }
-      EXPECT_EQ(Reduce(replicas, count), expected);
+      EXPECT_EQ(Reduce(replicas, count, /*in_group=*/false), expected);
+      EXPECT_EQ(Reduce(replicas, count, /*in_group=*/true), expected);
     }
   }
 }
@@ -104,7 +130,8 @@ TEST(GradientReducerTest, AddsTheCopiesOfASliceInTheirOrder) {
                                  .gradient_count = kCount});
       }
       GradientReducer reducer(plan, {.rank = rank}, memory, *links[rank],
-                              MakeCpuBackend(), absl::Seconds(30));
+                              /*replicas=*/nullptr, MakeCpuBackend(),
+                              absl::Seconds(30));
       for (const int stage : order[rank]) reducer.StartCopies(1, stage);
       EXPECT_TRUE(reducer.Wait().ok());
     });
@@ -134,7 +161,8 @@ TEST(GradientReducerTest, EndsWhenTheLinkIsAborted) {
   stage.gradient_count = 8;
   member.memory.reduce_chunks = member.chunks.data();
   GradientReducer reducer(plan, {.replica = 0}, member.memory, *link,
-                          MakeCpuBackend(), absl::Seconds(30));
+                          /*replicas=*/nullptr, MakeCpuBackend(),
+                          absl::Seconds(30));
   reducer.Start(1, 0);
   link->Abort(absl::AbortedError("enough"));
   EXPECT_EQ(reducer.Wait().code(), absl::StatusCode::kAborted);

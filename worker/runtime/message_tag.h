@@ -32,6 +32,13 @@ inline MessageKey MakeKey(int64_t step, MessageKind kind, int stage,
                  static_cast<uint64_t>(index & 0xffffffff)};
 }
 
+// Whether the message is a tensor, in the device's memory; else it is made and
+// read by the host.
+inline bool IsTensor(const MessageKey& key) {
+  const auto kind = static_cast<MessageKind>(key.tag >> 56);
+  return kind != MessageKind::kStepReport && kind != MessageKind::kStepDecision;
+}
+
 }  // namespace penstock
 
 #endif  // WORKER_RUNTIME_MESSAGE_TAG_H_

@@ -126,8 +126,8 @@ void Trainer::MakeLeader() {
           }});
 }
 
-absl::Status Trainer::Run(Link& link) {
-  const absl::Status status = Train(link);
+absl::Status Trainer::Run(Link& link, LinkGroup* replicas) {
+  const absl::Status status = Train(link, replicas);
   if (!status.ok()) link.Abort(status);
   // These threads end by the abort, or have nothing to do.
   reducer_.reset();
@@ -135,7 +135,7 @@ absl::Status Trainer::Run(Link& link) {
   return status;
 }
 
-absl::Status Trainer::Train(Link& link) {
+absl::Status Trainer::Train(Link& link, LinkGroup* replicas) {
   if (UpdatesPerStep(plan_) > 0) {
     versions_.emplace(plan_, assignment_.rank, *backend_, memory_);
   }
@@ -144,8 +144,9 @@ absl::Status Trainer::Train(Link& link) {
     norm_counts.push_back(std::ssize(counted));
   agreement_.emplace(plan_, assignment_, norm_counts, link, wait_max_);
   if (plan_.spec.parallelism.data > 1 || plan_.copies > 1) {
-    reducer_ = std::make_unique<GradientReducer>(
-        plan_, assignment_, memory_, link, MakeCpuBackend(), wait_max_);
+    reducer_ = std::make_unique<GradientReducer>(plan_, assignment_, memory_,
+                                                 link, replicas,
+                                                 MakeCpuBackend(), wait_max_);
   }
   if (plan_.spec.parallelism.optimistic_update) {
     optimistic_.emplace(plan_.spec, *backend_, memory_);

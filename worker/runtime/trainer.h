@@ -17,6 +17,7 @@
 #include "proto/plan.h"
 #include "proto/worker_report.h"
 #include "worker/link/link.h"
+#include "worker/link/link_group.h"
 #include "worker/runtime/background_agreement.h"
 #include "worker/runtime/checkpointer.h"
 #include "worker/runtime/gradient_reducer.h"
@@ -58,7 +59,10 @@ class Trainer {
   //   those of the commit: the last checkpoint was not made;
   //   OutOfRange: the loss or the gradient norm is not finite any more; an
   //     update that was made before this was known has been taken back.
-  absl::Status Run(Link& link);
+  //
+  // Sums of gradients over the replicas are made in `replicas`, the group of
+  // those of this rank, when there is one; else over the link.
+  absl::Status Run(Link& link, LinkGroup* replicas = nullptr);
 
   // See StepLeader::Pause. Only the leader (replica 0, rank 0) heeds it.
   void Pause() {
@@ -86,7 +90,7 @@ class Trainer {
 
   absl::Status Load(const AllowedRoots& roots);
   void MakeLeader();
-  absl::Status Train(Link& link);
+  absl::Status Train(Link& link, LinkGroup* replicas);
   StepHooks MakeHooks(Link& link);
   StepListener MakeListener();
   absl::Status PrepareProgram(Link& link);

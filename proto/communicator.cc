@@ -1,4 +1,4 @@
-#include "worker/link/nccl_library.h"
+#include "proto/communicator.h"
 
 #include "fmt/format.h"
 
