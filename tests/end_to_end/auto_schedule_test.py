@@ -2,7 +2,10 @@
 """schedule: auto on real processes: measured, explained, made again."""
 
 import json
+import os
+import signal
 import statistics
+import subprocess
 import unittest
 
 from end_to_end import Cluster, main, prepare_text, spec
@@ -122,9 +125,31 @@ class AutoScheduleTest(unittest.TestCase):
             self.assertEqual((int(auto["epoch"]), metrics[0]["plan_revision"]),
                              (1, 0))
             self.assertGreaterEqual(metrics[-1]["plan_revision"], 1)
+            killed = self.kill_once_revised(
+                cluster, {**job, "checkpoint": {"every_steps": 5},
+                          "parallelism": {"pipeline": 3, "schedule": "auto"}})
             hashes = [cluster.run_local("checkpoint", "hash", j["checkpoint"])
-                      for j in (one, auto)]
-        self.assertEqual(hashes[0], hashes[1])
+                      for j in (one, auto, killed)]
+        self.assertEqual(hashes, [hashes[0]] * 3)
+
+    def kill_once_revised(self, cluster, job):
+        """kill -9 of an executor: what was measured outlives it."""
+        cluster.submit("killed", job)
+        cluster.wait("killed", lambda j: any(
+            m["plan_revision"] >= 1 for m in cluster.metrics("killed")))
+        worker = cluster.pids()["worker-1"]
+        children = subprocess.run(["pgrep", "-P", str(worker)],
+                                  capture_output=True, text=True).stdout
+        os.kill(int(children.split()[0]), signal.SIGKILL)
+        ended = cluster.wait_for_end("killed")
+        self.assertEqual(ended["state"], "JOB_STATE_SUCCEEDED", ended["reason"])
+        self.assertEqual(int(ended["epoch"]), 2)
+        metrics = cluster.metrics("killed")
+        revisions = [m["plan_revision"] for m in metrics]
+        self.assertEqual([m["step"] for m in metrics], list(range(1, 61)))
+        self.assertEqual(revisions, sorted(revisions))
+        self.assertGreaterEqual(revisions[-1], 1)
+        return ended
 
 
 if __name__ == "__main__":

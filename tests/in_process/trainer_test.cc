@@ -105,6 +105,23 @@ TEST_F(TrainerTest, TurnsToALaterRevisionOfItsPlanAndKeepsTheBits) {
   }
 }
 
+TEST_F(TrainerTest, OfManyStepsASecondAllRanksTraceTheSameRuns) {
+  Plan plan = PlanOf(1e-3, 2);
+  plan.spec.steps = 20;
+  // So that of 32 a second every other run of eight goes out.
+  plan.step_time = absl::Seconds(1.0 / 32);
+  const auto result = RunInProcess(plan, {.root = root_});
+  ASSERT_TRUE(result.ok()) << result.status();
+  std::vector<std::vector<int64_t>> steps(2);
+  for (const StepTrace& trace : result->traces) {
+    steps[trace.rank].push_back(trace.step);
+  }
+  const std::vector<int64_t> expected = {1, 2, 3,  4,  5,  6,
+                                         7, 8, 17, 18, 19, 20};
+  EXPECT_EQ(steps[0], expected);
+  EXPECT_EQ(steps[1], expected);
+}
+
 TEST_F(TrainerTest, ARevisionWithOtherStagesEndsTheJob) {
   auto other = std::make_shared<Plan>(PlanOf(1e-3, 2));
   other->revision = 1;
