@@ -9,6 +9,8 @@
 #include "coordinator/planner/fit_schedule.h"
 #include "coordinator/planner/memory_forecast.h"
 #include "coordinator/planner/schedule_of_job.h"
+#include "coordinator/planner/search_plan.h"
+#include "coordinator/schedule/explain_loss.h"
 #include "fmt/format.h"
 #include "proto/base/check.h"
 #include "proto/base/status_macros.h"
@@ -188,8 +190,9 @@ ScheduleCosts CostsOf(const JobSpec& spec, const std::vector<StagePlan>& stages,
 // the times first, then those that fit.
 absl::StatusOr<PartitionedSchedule> MakeSchedule(
     const JobSpec& spec, const std::vector<DeviceShape>& devices,
-    const LinkShape& link) {
-  ASSIGN_OR_RETURN(JobSchedule schedule, ScheduleOfJob(spec, {}));
+    const LinkShape& link, int evaluations) {
+  ScheduleOptions options{.evaluations = evaluations};
+  ASSIGN_OR_RETURN(JobSchedule schedule, ScheduleOfJob(spec, options));
   RETURN_IF_ERROR(CheckSlices(spec, schedule));
   ASSIGN_OR_RETURN(std::vector<int64_t> cuts,
                    FastestPartition(spec, devices, schedule));
@@ -197,10 +200,12 @@ absl::StatusOr<PartitionedSchedule> MakeSchedule(
     return CostsOf(spec, MakeStages(spec, devices, schedule.schedule, at),
                    schedule.schedule.copies, schedule.schedule.pieces, link);
   };
+  options.costs = costs(cuts);
   ASSIGN_OR_RETURN(PartitionedSchedule made,
-                   FitSchedule(spec, devices, {.costs = costs(cuts)}));
+                   FitSchedule(spec, devices, options));
   if (made.cuts == cuts) return made;
-  auto again = FitSchedule(spec, devices, {.costs = costs(made.cuts)});
+  options.costs = costs(made.cuts);
+  auto again = FitSchedule(spec, devices, options);
   return again.ok() ? std::move(again) : std::move(made);
 }
 
@@ -210,6 +215,31 @@ double OptimizerTimeMax(const Plan& plan) {
     longest = std::max(longest, OptimizerTime(rank.memory.weights));
   }
   return longest;
+}
+
+std::vector<int64_t> CutsOf(const Plan& plan) {
+  std::vector<int64_t> cuts = {0};
+  for (int stage = 0; stage < StagesPerCopy(plan); ++stage) {
+    cuts.push_back(plan.stages[stage].unit_end);
+  }
+  return cuts;
+}
+
+ScheduleCosts InMilliseconds(ScheduleCosts costs) {
+  for (StageTimes& times : costs.stages) {
+    for (double* time :
+         {&times.forward, &times.input_gradient, &times.weight_gradient,
+          &times.overlapped_pair, &times.recompute, &times.reduce}) {
+      *time *= 1e3;
+    }
+  }
+  for (Hop& hop : costs.hops) {
+    hop.latency *= 1e3;
+    hop.occupancy *= 1e3;
+  }
+  for (double& time : costs.optimizer) time *= 1e3;
+  costs.tied *= 1e3;
+  return costs;
 }
 
 // Complete, disjoint, ordered, non-empty, and within each rank's memory: what a
@@ -231,10 +261,9 @@ void CheckInvariants(const Plan& plan,
   }
 }
 
-absl::StatusOr<Plan> PlanNamedSchedule(const JobSpec& spec,
-                                       const std::vector<DeviceShape>& devices,
-                                       const LinkShape& link) {
-  ASSIGN_OR_RETURN(PartitionedSchedule made, MakeSchedule(spec, devices, link));
+absl::StatusOr<Plan> PlanOf(const JobSpec& spec,
+                            const std::vector<DeviceShape>& devices,
+                            const LinkShape& link, PartitionedSchedule made) {
   Schedule& schedule = made.schedule.schedule;
   Plan plan{.spec = spec,
             .stages = MakeStages(spec, devices, schedule, made.cuts),
@@ -262,6 +291,115 @@ absl::StatusOr<Plan> PlanNamedSchedule(const JobSpec& spec,
                         : simulation.bubble_fraction_makespan,
                  0.0, 1.0);
   return plan;
+}
+
+absl::StatusOr<Plan> PlanNamedSchedule(const JobSpec& spec,
+                                       const std::vector<DeviceShape>& devices,
+                                       const LinkShape& link,
+                                       int evaluations = 0) {
+  ASSIGN_OR_RETURN(PartitionedSchedule made,
+                   MakeSchedule(spec, devices, link, evaluations));
+  return PlanOf(spec, devices, link, std::move(made));
+}
+
+// `plan` under other programs for its stages.
+absl::StatusOr<Plan> PlanPrograms(const Plan& plan,
+                                  std::vector<std::vector<Action>> programs,
+                                  const std::vector<DeviceShape>& devices,
+                                  const LinkShape& link) {
+  Schedule compute = ScheduleOf(plan);
+  compute.programs = std::move(programs);
+  PartitionedSchedule made{.cuts = CutsOf(plan)};
+  ASSIGN_OR_RETURN(made.schedule, LowerForJob(plan.spec, compute));
+  const ModelMemory model = MemoryOfModel(plan.spec, plan.copies, plan.pieces);
+  for (int rank = 0; rank < compute.ranks(); ++rank) {
+    if (ForecastRank(model, made.schedule, rank, made.cuts).total() >
+        devices[rank].memory_bytes) {
+      return absl::FailedPreconditionError("it needs more memory");
+    }
+  }
+  ASSIGN_OR_RETURN(Plan other,
+                   PlanOf(plan.spec, devices, link, std::move(made)));
+  other.schedule = kSynthesized;
+  return other;
+}
+
+// What one micro-batch saves on a stage, and what W needs besides.
+struct PassMemory {
+  int64_t saved = 0;
+  int64_t deferred = 0;
+};
+
+PassMemory MemoryOfPass(const ModelMemory& model, const StagePlan& stage) {
+  const int64_t inner =
+      (stage.unit_end - stage.unit_begin - 1) * model.boundary;
+  PassMemory memory{inner, inner};
+  for (int64_t unit = stage.unit_begin; unit < stage.unit_end; ++unit) {
+    memory.saved += model.units[unit].saved;
+    memory.deferred += model.units[unit].deferred;
+  }
+  return memory;
+}
+
+// A micro-batch counts until the end of W with all that it ever needs: its
+// input and its gradient, too. The devices have for that what the plan uses for
+// it and what it leaves.
+PipelineInstance InstanceOf(const Plan& plan,
+                            const std::vector<DeviceShape>& devices,
+                            const LinkShape& link) {
+  PipelineInstance instance{
+      .ranks = static_cast<int>(plan.ranks.size()),
+      .microbatches = static_cast<int>(plan.spec.batch.micro_batches),
+      .copies = plan.copies,
+      .costs = PlanCosts(plan, link)};
+  const ModelMemory model = MemoryOfModel(plan.spec, plan.copies, plan.pieces);
+  for (const StagePlan& stage : plan.stages) {
+    instance.rank_of_stage.push_back(stage.rank);
+    const PassMemory memory = MemoryOfPass(model, stage);
+    const double bytes = static_cast<double>(std::max<int64_t>(
+        memory.saved + memory.deferred + 2 * model.boundary, 1));
+    instance.memory.push_back({bytes, bytes});
+  }
+  for (size_t rank = 0; rank < plan.ranks.size(); ++rank) {
+    const RankPlan& planned = plan.ranks[rank];
+    int64_t bytes = devices[rank].memory_bytes - planned.memory.total() +
+                    planned.memory.activations;
+    for (const StageBuffers& buffers : planned.buffers) {
+      bytes += buffers.deferred *
+               MemoryOfPass(model, plan.stages[buffers.stage]).deferred;
+      bytes += (buffers.inputs + buffers.output_gradients) * model.boundary;
+    }
+    instance.memory_max.push_back(static_cast<double>(bytes));
+  }
+  return instance;
+}
+
+absl::StatusOr<Plan> ChooseForJob(const JobSpec& spec,
+                                  const std::vector<DeviceShape>& devices,
+                                  const LinkShape& link) {
+  return ChooseSchedule(
+      spec, {.named =
+                 [&](const JobSpec& named, int evaluations) {
+                   return PlanNamedSchedule(named, devices, link, evaluations);
+                 },
+             .search = {.instance =
+                            [&](const Plan& plan) {
+                              return InstanceOf(plan, devices, link);
+                            },
+                        .with_programs =
+                            [&](const Plan& plan,
+                                std::vector<std::vector<Action>> programs) {
+                              return PlanPrograms(plan, std::move(programs),
+                                                  devices, link);
+                            }},
+             .explain =
+                 [&](const Plan& winner, const Plan& loser) {
+                   return ExplainLoss(ScheduleOf(winner),
+                                      InMilliseconds(PlanCosts(winner, link)),
+                                      ScheduleOf(loser),
+                                      InMilliseconds(PlanCosts(loser, link)),
+                                      " ms");
+                 }});
 }
 
 }  // namespace
@@ -297,13 +435,9 @@ absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
   std::vector<DeviceShape> least =
       LeastDevices(devices, spec.parallelism.pipeline);
   EvenOutSpeeds(least);
-  absl::StatusOr<Plan> plan =
-      spec.parallelism.schedule == kAutoSchedule
-          ? ChooseSchedule(spec,
-                           [&](const JobSpec& named) {
-                             return PlanNamedSchedule(named, least, link);
-                           })
-          : PlanNamedSchedule(spec, least, link);
+  absl::StatusOr<Plan> plan = spec.parallelism.schedule == kAutoSchedule
+                                  ? ChooseForJob(spec, least, link)
+                                  : PlanNamedSchedule(spec, least, link);
   if (plan.ok()) {
     ASSIGN_OR_RETURN(plan->links, ChooseLinks(*plan, devices));
   }

@@ -106,12 +106,18 @@ absl::StatusOr<JobSchedule> ScheduleOfJob(const JobSpec& spec,
                                           const ScheduleOptions& options) {
   ScheduleRequest request = RequestOf(spec);
   request.costs = options.costs;
+  request.evaluations = options.evaluations;
   absl::StatusOr<Schedule> generated =
       Generate(spec.parallelism.schedule, request);
   if (!generated.ok()) return InTheJobsWords(generated.status());
   const Schedule compute = Recomputing(
       *std::move(generated), spec.parallelism.recompute, options.recomputed);
   RETURN_IF_ERROR(CheckPieces(spec, compute));
+  return LowerForJob(spec, compute);
+}
+
+absl::StatusOr<JobSchedule> LowerForJob(const JobSpec& spec,
+                                        const Schedule& compute) {
   JobSchedule job;
   // Where stages update by themselves, each update sums a tied weight's two
   // gradients: the spec is valid only if both are one stage's.

@@ -24,6 +24,8 @@ struct JobSchedule {
 struct ScheduleOptions {
   // For generators that work by them.
   std::optional<ScheduleCosts> costs;
+  // Schedules that a generator that searches tries; 0: its own number.
+  int evaluations = 0;
   // Stages that make their forward passes again, for Recompute::kByMemory;
   // empty: none does.
   std::vector<bool> recomputed;
@@ -37,6 +39,14 @@ struct ScheduleOptions {
 //     its value, the nearest legal ones; or no executor can run it.
 absl::StatusOr<JobSchedule> ScheduleOfJob(const JobSpec& spec,
                                           const ScheduleOptions& options);
+
+// Lowers and verifies a compute-only schedule for all else that the job's
+// parallelism says.
+//
+// Errors:
+//   InvalidArgument: it is none.
+absl::StatusOr<JobSchedule> LowerForJob(const JobSpec& spec,
+                                        const Schedule& compute);
 
 }  // namespace penstock
 

@@ -32,7 +32,8 @@ double Mean(const Simulation& simulation, double BubbleCauses::*time) {
 absl::StatusOr<std::string> ExplainLoss(const Schedule& winner,
                                         const ScheduleCosts& winner_costs,
                                         const Schedule& loser,
-                                        const ScheduleCosts& loser_costs) {
+                                        const ScheduleCosts& loser_costs,
+                                        std::string_view unit) {
   const SimulationOptions options{.explain_bubbles = true};
   ASSIGN_OR_RETURN(const Simulation best,
                    Simulate(winner, winner_costs, options));
@@ -47,8 +48,9 @@ absl::StatusOr<std::string> ExplainLoss(const Schedule& winner,
   }
   if (!(more(*most) > 0)) return "it is idle no longer for any cause";
   return fmt::format(
-      "a rank is idle {:.6g} longer for {} ({:.6g}, not {:.6g}) on average",
-      more(*most), most->name, Mean(other, most->time), Mean(best, most->time));
+      "a rank is idle {:.6g}{} longer for {} ({:.6g}, not {:.6g}) on average",
+      more(*most), unit, most->name, Mean(other, most->time),
+      Mean(best, most->time));
 }
 
 }  // namespace penstock

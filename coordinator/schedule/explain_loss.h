@@ -2,6 +2,7 @@
 #define COORDINATOR_SCHEDULE_EXPLAIN_LOSS_H_
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "coordinator/schedule/costs.h"
@@ -10,13 +11,15 @@
 namespace penstock {
 
 // Why `loser` takes longer than `winner`, in a sentence: which cause of idle
-// time (see BubbleCauses) has grown most, on the average of the ranks.
+// time (see BubbleCauses) has grown most, on the average of the ranks. `unit`
+// is that of the costs, as it is to stand behind a number.
 //
 // Errors: as Simulate.
 absl::StatusOr<std::string> ExplainLoss(const Schedule& winner,
                                         const ScheduleCosts& winner_costs,
                                         const Schedule& loser,
-                                        const ScheduleCosts& loser_costs);
+                                        const ScheduleCosts& loser_costs,
+                                        std::string_view unit = "");
 
 }  // namespace penstock
 

@@ -27,6 +27,8 @@ struct ScheduleRequest {
   // zb-auto, zbv-auto: the share of an activation that W needs, i.e. that I
   // does not free; from 0 to 1.
   double weight_input_share = 1;
+  // Of those that search: schedules to try; 0: as many as take about a second.
+  int evaluations = 0;
   // pipedream: every stage uses the version that the first one chose.
   bool vertical_sync = false;
   // pipedream-2bw: micro-batches per update; 0: as many as there are ranks.

@@ -76,7 +76,11 @@ absl::StatusOr<PipelineInstance> InstanceOf(std::string_view name,
   return instance;
 }
 
-SearchOptions GeneratorSearch(const PipelineInstance& instance) {
+SearchOptions GeneratorSearch(const ScheduleRequest& request,
+                              const PipelineInstance& instance) {
+  if (request.evaluations > 0) {
+    return {.objective = Objective::kSpan, .evaluations = request.evaluations};
+  }
   constexpr double kActions = 3e6;
   const double actions = 3.0 * instance.microbatches * instance.stages();
   // Short schedules are found sooner.

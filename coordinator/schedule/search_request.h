@@ -26,9 +26,10 @@ absl::StatusOr<PipelineInstance> InstanceOf(std::string_view name,
                                             int stages_per_rank,
                                             int activations_max);
 
-// How generators search: for the span, with about as many evaluations as take a
-// second, fewer the longer the schedule is.
-SearchOptions GeneratorSearch(const PipelineInstance& instance);
+// How generators search: for the span, with the request's evaluations or about
+// as many as take a second, fewer the longer the schedule is.
+SearchOptions GeneratorSearch(const ScheduleRequest& request,
+                              const PipelineInstance& instance);
 
 }  // namespace penstock
 

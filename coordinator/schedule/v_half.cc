@@ -34,7 +34,7 @@ absl::StatusOr<Schedule> Controlled(std::string_view name,
   ASSIGN_OR_RETURN(
       const PipelineInstance instance,
       InstanceOf(name, request, Placement::kWave, 2, activations_max));
-  const SearchOptions options = GeneratorSearch(instance);
+  const SearchOptions options = GeneratorSearch(request, instance);
   const TimedSchedule laid = LayOut(instance, pattern);
   FoundSchedule found = SearchWeights(instance, laid.programs, options);
   FoundSchedule squeezed =

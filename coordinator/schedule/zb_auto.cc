@@ -33,7 +33,7 @@ absl::StatusOr<Schedule> Search(
     starts.push_back(std::move(start.programs));
   }
   FoundSchedule found =
-      SearchSchedule(instance, starts, GeneratorSearch(instance));
+      SearchSchedule(instance, starts, GeneratorSearch(request, instance));
   return ToSchedule(instance, std::move(found.programs));
 }
 

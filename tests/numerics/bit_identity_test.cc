@@ -60,11 +60,11 @@ class BitIdentityTest : public testing::Test {
     return spec;
   }
 
-  Plan PlanOf(const JobSpec& spec) const {
+  Plan PlanOf(const JobSpec& spec, const LinkShape& link = {}) const {
     const std::vector<DeviceShape> devices(
         spec.parallelism.pipeline * spec.parallelism.data,
         {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
-    absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
+    absl::StatusOr<Plan> plan = MakePlan(spec, devices, link);
     EXPECT_TRUE(plan.ok()) << plan.status();
     plan->checkpoint_directory =
         fmt::format("{}/{}-d{}", root_, spec.name, spec.parallelism.data);
@@ -161,6 +161,26 @@ TEST_F(BitIdentityTest, EverySynchronousScheduleGivesTheBitsOfItsReference) {
                                : schedule.own_summation_order ? last_first
                                                               : in_order);
       }
+    }
+  }
+}
+
+// Hops that take as long as passes: no schedule with a name is made for them.
+TEST_F(BitIdentityTest, ASynthesizedScheduleGivesTheBitsOfOneProcess) {
+  for (const bool tied : {false, true}) {
+    JobSpec spec = Spec(1, "1f1b", tied);
+    std::get<Gpt2Config>(spec.model.architecture).layers = 7;
+    spec.batch = {.micro_batch_size = 1, .micro_batches = 8};
+    const Outcome expected = Train(PlanOf(spec));
+    for (const int64_t pipeline : {2, 4}) {
+      SCOPED_TRACE(testing::Message() << pipeline << " tied " << tied);
+      spec.parallelism = {.pipeline = pipeline, .schedule = "auto"};
+      const Plan fast = PlanOf(spec);
+      const absl::Duration pass = fast.stages[0].forward;
+      const Plan plan =
+          PlanOf(spec, {.latency = 1.5 * pass, .bytes_per_second = 1e300});
+      EXPECT_EQ(plan.schedule, "synthesized") << plan.schedule_reason;
+      EXPECT_EQ(Train(plan), expected);
     }
   }
 }
