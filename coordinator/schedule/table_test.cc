@@ -59,6 +59,8 @@ TEST(TableTest, FourRanksAndEightMicrobatches) {
            Row{"interleaved-zb", {4, 8}, 25.5, 25.5, {8, 8, 8, 8}},
            Row{"zbv", {4, 8}, 25.5, 24, {8, 8, 8, 8}},
            Row{"v-1f1b", {4, 8}, 31.5, 31.5, {6, 6, 6, 6}},
+           Row{"v-half", {4, 8}, 26.5, 26.5, {6}},
+           Row{"v-min", {4, 8}, 29.5, 29.5, {4}},
            Row{"hanayo", {4, 8}, 31.5, 31.5, {6, 6, 6, 6}},
            Row{"dualpipe", {4, 8}, 26, 26, {5, 5, 5, 5}},
            Row{"dualpipev", {4, 8}, 27, 27, {9, 9, 9, 9}},

@@ -9,8 +9,9 @@
 namespace penstock {
 
 // The most micro-batches whose activations each stage holds at once: between
-// their (first) F and the end of their B or W. Ranks execute in order, so this
-// follows from the programs alone.
+// their F and the end of their B or W. Of micro-batches that are cut into equal
+// pieces each piece counts for its share, and the sum is rounded up. Ranks
+// execute in order, so this follows from the programs alone.
 std::vector<int64_t> InFlightOf(const Schedule& schedule);
 
 }  // namespace penstock
