@@ -18,6 +18,9 @@ namespace {
 // Deeper warm-ups than three times 1F1B's hide no hop of practice.
 constexpr int64_t kSlackMax = 3;
 
+// Of a generator that searches: a job goes on meanwhile, its coordinator not.
+constexpr int kEvaluations = 100;
+
 // A schedule to try: a name and what it is told.
 struct Variant {
   std::string name;
@@ -127,8 +130,8 @@ class Alternatives {
     JobSpec spec = plan_.spec;
     spec.parallelism.schedule = variant.name;
     spec.parallelism.slack = variant.slack;
-    absl::StatusOr<JobSchedule> made =
-        ScheduleOfJob(spec, {.costs = profile_.costs});
+    absl::StatusOr<JobSchedule> made = ScheduleOfJob(
+        spec, {.costs = profile_.costs, .evaluations = kEvaluations});
     // Not defined for this job, or not with what it is told.
     if (!made.ok() || !HasStagesOf(made->schedule, plan_) ||
         HasVersions(made->schedule) || OrderOfSums(made->schedule) != sums_) {
