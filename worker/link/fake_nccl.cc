@@ -43,6 +43,11 @@ void FakeNccl::Hang(const std::string& name) {
   hanging_.insert(name);
 }
 
+void FakeNccl::LoseDevice(const absl::Status& status) {
+  MutexLock lock(mutex_);
+  lost_ = status;
+}
+
 FakeNccl::Live FakeNccl::live() {
   MutexLock lock(mutex_);
   Live live{.streams = static_cast<int>(streams_.size()),
@@ -321,6 +326,7 @@ absl::Status FakeNccl::UseDevice() {
 
 absl::StatusOr<CudaStream> FakeNccl::CreateStream() {
   MutexLock lock(mutex_);
+  if (!lost_.ok()) return lost_;
   CheckDevice("CreateStream");
   auto stream = std::make_unique<Stream>();
   Stream* const key = stream.get();
@@ -332,7 +338,7 @@ void FakeNccl::DestroyStream(CudaStream stream) {
   MutexLock lock(mutex_);
   Stream* const key = reinterpret_cast<Stream*>(stream);
   const auto found = streams_.find(key);
-  if (found == streams_.end() || key->done < key->begun) {
+  if (found == streams_.end() || (lost_.ok() && key->done < key->begun)) {
     misuses_.emplace_back("DestroyStream of one that is not idle");
     return;
   }
@@ -341,6 +347,7 @@ void FakeNccl::DestroyStream(CudaStream stream) {
 
 absl::StatusOr<CudaEvent> FakeNccl::Record(CudaStream stream) {
   MutexLock lock(mutex_);
+  if (!lost_.ok()) return lost_;
   auto event = std::make_unique<Event>();
   event->stream = reinterpret_cast<Stream*>(stream);
   event->after = event->stream->begun;
@@ -351,6 +358,7 @@ absl::StatusOr<CudaEvent> FakeNccl::Record(CudaStream stream) {
 
 absl::StatusOr<bool> FakeNccl::IsDone(CudaEvent event) {
   MutexLock lock(mutex_);
+  if (!lost_.ok()) return lost_;
   const Event& asked = *reinterpret_cast<Event*>(event);
   return asked.stream->done >= asked.after;
 }
@@ -364,6 +372,7 @@ void FakeNccl::DestroyEvent(CudaEvent event) {
 
 absl::StatusOr<std::byte*> FakeNccl::Allocate(int64_t bytes) {
   MutexLock lock(mutex_);
+  if (!lost_.ok()) return lost_;
   std::vector<std::byte> memory(static_cast<size_t>(bytes));
   std::byte* const key = memory.data();
   memory_[key] = std::move(memory);

@@ -44,6 +44,9 @@ class FakeNccl : public NcclLibrary, public CudaStreams {
   void Stall(const std::string& name);
   // The next transfer stops in its middle, as when the sender's process dies.
   void StopHalfway(const std::string& name);
+  // The device falls off: what is in its streams ends there, and its calls
+  // fail.
+  void LoseDevice(const absl::Status& status);
   // The call that ends a group does not return before the abort.
   void Hang(const std::string& name);
 
@@ -152,6 +155,7 @@ class FakeNccl : public NcclLibrary, public CudaStreams {
   int stopped_ ABSL_GUARDED_BY(mutex_) = 0;
   int aborts_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::string> misuses_ ABSL_GUARDED_BY(mutex_);
+  absl::Status lost_ ABSL_GUARDED_BY(mutex_);
   absl::Status init_failure_ ABSL_GUARDED_BY(mutex_);
   bool hold_joins_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<std::string> stalled_ ABSL_GUARDED_BY(mutex_);

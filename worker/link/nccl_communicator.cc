@@ -64,10 +64,6 @@ absl::Status NcclCommunicator::Name(const absl::Status& status) const {
   return Annotate(status, member_.name);
 }
 
-absl::Status NcclCommunicator::Late(const std::string& what) const {
-  return Name(absl::DeadlineExceededError(what));
-}
-
 absl::Status NcclCommunicator::Enter() {
   MutexLock lock(mutex_);
   while (aborted_.ok() && calling_) {
@@ -90,9 +86,9 @@ absl::Status NcclCommunicator::WaitReady(absl::Time deadline,
     RETURN_IF_ERROR(Enter());
     const absl::StatusOr<bool> ready = library_.IsReady(comm_);
     Leave();
-    if (!ready.ok()) return Name(ready.status());
+    if (!ready.ok()) return ready.status();
     if (*ready) return absl::OkStatus();
-    if (SteadyNow() >= deadline) return Late(what);
+    if (SteadyNow() >= deadline) return absl::DeadlineExceededError(what);
     MutexLock lock(mutex_);
     if (aborted_.ok()) {
       changed_.WaitUntil(mutex_, SteadyNow() + kPollInterval);
@@ -101,7 +97,10 @@ absl::Status NcclCommunicator::WaitReady(absl::Time deadline,
 }
 
 absl::Status NcclCommunicator::WaitJoined(absl::Time deadline) {
-  return WaitReady(deadline, "not all members have joined in time");
+  const absl::Status joined =
+      WaitReady(deadline, "not all members have joined in time");
+  MutexLock lock(mutex_);
+  return aborted_.ok() ? Name(joined) : aborted_;
 }
 
 absl::Status NcclCommunicator::Enqueue(
@@ -127,13 +126,13 @@ absl::Status NcclCommunicator::BeginGroup(
   RETURN_IF_ERROR(Enter());
   const absl::Status enqueued = Enqueue(transfers);
   Leave();
-  RETURN_IF_ERROR(Name(enqueued));
+  RETURN_IF_ERROR(enqueued);
   // Nothing may be put into the stream before NCCL has.
   RETURN_IF_ERROR(WaitReady(deadline, "NCCL has not begun in time"));
   RETURN_IF_ERROR(Enter());
   const absl::StatusOr<CudaEvent> done = streams_.Record(stream_);
   Leave();
-  RETURN_IF_ERROR(Name(done.status()));
+  RETURN_IF_ERROR(done.status());
   MutexLock lock(mutex_);
   groups_.back().done = *done;
   return absl::OkStatus();
@@ -153,7 +152,7 @@ absl::StatusOr<uint64_t> NcclCommunicator::Begin(
   if (status.ok()) return number;
   MutexLock lock(mutex_);
   groups_.pop_back();
-  return status;
+  return aborted_.ok() ? Name(Annotate(status, what)) : aborted_;
 }
 
 absl::StatusOr<uint64_t> NcclCommunicator::Poll() {
@@ -183,7 +182,8 @@ absl::Status NcclCommunicator::Wait(uint64_t number, absl::Time deadline) {
     if (completed >= number) return absl::OkStatus();
     const absl::Time now = SteadyNow();
     if (now >= deadline) {
-      return Late(fmt::format("{}: not done in time", groups_.front().what));
+      return Name(absl::DeadlineExceededError(
+          fmt::format("{}: not done in time", groups_.front().what)));
     }
     changed_.WaitUntil(mutex_, std::min(deadline, now + kPollInterval));
   }

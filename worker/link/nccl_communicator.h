@@ -107,7 +107,6 @@ class NcclCommunicator {
                           absl::Time deadline);
   absl::StatusOr<uint64_t> Poll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Name(const absl::Status& status) const;
-  absl::Status Late(const std::string& what) const;
 
   NcclLibrary& library_;
   CudaStreams& streams_;

@@ -254,6 +254,37 @@ TEST_F(NcclLinkTest, AnErrorInTheBackgroundFailsItsPeerAndNoOther) {
   ExpectMoves(2, 1, {1, 1});
 }
 
+TEST_F(NcclLinkTest, ADeviceThatFallsOffFailsWhatIsUnderWay) {
+  const Bytes source(100);
+  Bytes target(100);
+  Make(2);
+  nccl_.Stall("rank 0 to rank 1");
+  Begin({1, 1}, source, target);
+  nccl_.LoseDevice(absl::UnavailableError(
+      "cudaEventQuery: uncorrectable ECC error encountered"));
+  for (const absl::Status& status :
+       {links_[0]->WaitSent(1, {1, 1}, Never()),
+        links_[1]->WaitReceived(0, {1, 1}, Never())}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    ExpectContains(status, "edge rank 0 to rank 1, epoch 3: ");
+    ExpectContains(status,
+                   "message tag 1 of step 1: cudaEventQuery: "
+                   "uncorrectable ECC error encountered");
+  }
+  // Closing does not wait for a device that answers nothing.
+  links_.clear();
+}
+
+TEST_F(NcclLinkTest, ConnectWithoutDeviceMemorySaysSo) {
+  Create(2);
+  nccl_.LoseDevice(absl::ResourceExhaustedError("cudaMalloc: out of memory"));
+  for (const absl::Status& status : Connect(Never())) {
+    EXPECT_EQ(status, absl::ResourceExhaustedError(
+                          "edge rank 0 to rank 1, epoch 3: cudaMalloc: out of "
+                          "memory"));
+  }
+}
+
 TEST_F(NcclLinkTest, ConnectSaysWhoHasNotComeInTime) {
   Create(2);
   nccl_.HoldJoins();
