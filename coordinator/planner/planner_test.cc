@@ -313,12 +313,20 @@ TEST(PlannerTest, AutoMakesAScheduleWhereNoneWithANameIsAsFast) {
   }
 }
 
+// Another seed finds others.
 TEST(PlannerTest, TheSameJobGivesTheSamePrograms) {
-  const auto first = MakePlan(UnevenJob(), Devices(4, kGibibyte), kSlow);
-  const auto second = MakePlan(UnevenJob(), Devices(4, kGibibyte), kSlow);
-  ASSERT_TRUE(first.ok() && second.ok());
-  EXPECT_EQ(ScheduleOf(*first).programs, ScheduleOf(*second).programs);
-  EXPECT_EQ(first->schedule_reason, second->schedule_reason);
+  for (int64_t pipeline = 4; pipeline <= 5; ++pipeline) {
+    JobSpec spec = SimJob(2 * pipeline + 1, pipeline);
+    spec.batch.micro_batches = 2 * pipeline + 1;
+    spec.parallelism.schedule = "auto";
+    const auto devices = Devices(pipeline, kGibibyte);
+    const auto first = MakePlan(spec, devices, kSlow);
+    const auto second = MakePlan(spec, devices, kSlow);
+    ASSERT_TRUE(first.ok() && second.ok());
+    EXPECT_EQ(first->schedule, second->schedule);
+    EXPECT_EQ(ScheduleOf(*first).programs, ScheduleOf(*second).programs);
+    EXPECT_EQ(first->schedule_reason, second->schedule_reason);
+  }
 }
 
 // The bound is that of stages which only one copy of the model has.
