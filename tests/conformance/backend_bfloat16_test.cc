@@ -118,8 +118,9 @@ class BFloat16Conformance : public BackendConformance {
  protected:
   using Operation = std::function<absl::Status(Operands&)>;
 
-  // Runs `operation` on either type and compares all that is in its operands.
-  void Compare(const Operation& operation) {
+  // Runs `operation` on either type and compares all that is in its operands,
+  // which may differ by `error` before they are rounded.
+  void Compare(const Operation& operation, double error = kFloat32Error) {
     std::vector<float> values[2];
     for (const DataType type : {DataType::kFloat32, DataType::kBFloat16}) {
       Operands operands(*backend_, type);
@@ -132,8 +133,7 @@ class BFloat16Conformance : public BackendConformance {
     ASSERT_EQ(values[0].size(), values[1].size());
     for (size_t i = 0; i < values[0].size(); ++i) {
       const double wide = values[0][i];
-      ASSERT_NEAR(values[1][i], wide,
-                  kFloat32Error + kRounding * std::abs(wide))
+      ASSERT_NEAR(values[1][i], wide, error + kRounding * std::abs(wide))
           << "value " << i;
     }
   }
@@ -312,6 +312,36 @@ TEST_P(BFloat16Conformance, Attention) {
           o.Blank(queries, 24), Columns(d_kv, 0, 12), Columns(d_kv, 12, 12),
           scratch.data());
     });
+  }
+}
+
+// Heads that tensor cores take. Their kernels round the weights, too: to 8 bits
+// before they meet values of size 1, of which up to 200 rows are summed.
+TEST_P(BFloat16Conformance, AttentionOfHeadsForTensorCores) {
+  constexpr double kWeightError = 0.02;
+  for (const AttentionShape& shape :
+       {AttentionShape{2, 100, 2, 64}, AttentionShape{1, 70, 4, 64, 30, 2},
+        AttentionShape{1, 64, 1, 128}}) {
+    SCOPED_TRACE(testing::Message() << shape.sequence << " x " << shape.heads);
+    const int64_t queries = shape.batch * shape.sequence;
+    const int64_t keys = shape.batch * shape.keys();
+    const int64_t width = shape.heads * shape.head_dim;
+    const int64_t key_width = shape.groups() * shape.head_dim;
+    DeviceBuffer scratch(*backend_, AttentionScratchBytes(shape));
+    const auto operation = [&](Operands& o) {
+      const Tensor q = o.Random(queries, width);
+      const Tensor k = o.Random(keys, key_width);
+      const Tensor v = o.Random(keys, key_width);
+      const Tensor out = o.Blank(queries, width);
+      float* const lse = o.Floats(queries * shape.heads);
+      RETURN_IF_ERROR(
+          backend_->Attention(shape, q, k, v, out, lse, scratch.data()));
+      return backend_->AttentionBackward(
+          shape, q, k, v, out, o.Random(queries, width), lse,
+          o.Blank(queries, width), o.Blank(keys, key_width),
+          o.Blank(keys, key_width), scratch.data());
+    };
+    Compare(operation, kWeightError);
   }
 }
 

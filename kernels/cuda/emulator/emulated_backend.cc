@@ -2,10 +2,9 @@
 // emulator, with memory and products of the host.
 
 #include <cuda_bf16.h>
-#include <cuda_runtime_api.h>
+#include <cuda_runtime.h>
 
-#include <cstdlib>
-#include <cstring>
+#include <utility>
 
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/device.h"
@@ -17,65 +16,50 @@ namespace penstock {
 namespace cuda {
 namespace {
 
-constexpr size_t kAlignment = 256;
-
-const Runtime& EmulatedRuntime() {
-  static constexpr Runtime kRuntime{
-      .driver_get_version =
-          [](int* version) {
-            *version = 13000;
-            return cudaSuccess;
-          },
-      .runtime_get_version =
-          [](int* version) {
-            *version = 13000;
-            return cudaSuccess;
-          },
-      .get_device_count =
-          [](int* count) {
-            *count = 1;
-            return cudaSuccess;
-          },
-      .compute_capability =
-          [](int /*device*/, int* capability) {
-            *capability = 90;
-            return cudaSuccess;
-          },
-      .set_device = [](int /*device*/) { return cudaSuccess; },
-      .stream_create = [](cudaStream_t* /*stream*/) { return cudaSuccess; },
-      .stream_destroy = [](cudaStream_t /*stream*/) { return cudaSuccess; },
-      .stream_synchronize = [](cudaStream_t /*stream*/) { return cudaSuccess; },
-      .malloc =
-          [](void** memory, size_t bytes) {
-            const size_t rounded =
-                (bytes + kAlignment - 1) / kAlignment * kAlignment;
-            *memory = std::aligned_alloc(kAlignment, rounded);
-            return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
-          },
-      .free =
-          [](void* memory) {
-            std::free(memory);
-            return cudaSuccess;
-          },
-      .mem_get_info =
-          [](size_t* free, size_t* total) {
-            *free = *total = 0;
-            return cudaSuccess;
-          },
-      .memcpy_async =
-          [](void* to, const void* from, size_t bytes,
-             cudaStream_t /*stream*/) {
-            std::memmove(to, from, bytes);
-            return cudaSuccess;
-          },
-      .memset_async =
-          [](void* memory, int value, size_t bytes, cudaStream_t /*stream*/) {
-            std::memset(memory, value, bytes);
-            return cudaSuccess;
-          },
-  };
-  return kRuntime;
+template <int kValue>
+cudaError_t Answer(int* value) {
+  *value = kValue;
+  return cudaSuccess;
 }
+
+cudaError_t Capability(int /*device*/, int* capability) {
+  return Answer<90>(capability);
+}
+
+cudaError_t SetDevice(int /*device*/) { return cudaSuccess; }
+
+cudaError_t CreateStream(cudaStream_t* /*stream*/) { return cudaSuccess; }
+
+cudaError_t Accept(cudaStream_t /*stream*/) { return cudaSuccess; }
+
+cudaError_t MemoryInfo(size_t* free, size_t* total) {
+  *free = *total = 0;
+  return cudaSuccess;
+}
+
+cudaError_t CopyAsync(void* to, const void* from, size_t bytes,
+                      cudaStream_t stream) {
+  return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream);
+}
+
+cudaError_t SetAsync(void* memory, int value, size_t bytes,
+                     cudaStream_t /*stream*/) {
+  return cudaMemset(memory, value, bytes);
+}
+
+constexpr Runtime kEmulatedRuntime{.driver_get_version = Answer<13000>,
+                                   .runtime_get_version = Answer<13000>,
+                                   .get_device_count = Answer<1>,
+                                   .compute_capability = Capability,
+                                   .set_device = SetDevice,
+                                   .stream_create = CreateStream,
+                                   .stream_destroy = Accept,
+                                   .stream_synchronize = Accept,
+                                   .malloc = cudaMalloc,
+                                   .free = cudaFree,
+                                   .mem_get_info = MemoryInfo,
+                                   .memcpy_async = CopyAsync,
+                                   .memset_async = SetAsync};
 
 float Read(const ConstTensor& x, int64_t row, int64_t col) {
   const int64_t i = row * x.stride + col;
@@ -119,7 +103,7 @@ class HostProducts final : public Products {
 absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
     int device, AttentionForm /*form*/) {
   ASSIGN_OR_RETURN(auto opened,
-                   cuda::Device::Open(cuda::EmulatedRuntime(), device));
+                   cuda::Device::Open(cuda::kEmulatedRuntime, device));
   return cuda::MakeBackend(std::move(opened),
                            std::make_unique<cuda::HostProducts>(), nullptr);
 }

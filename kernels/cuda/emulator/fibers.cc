@@ -89,32 +89,43 @@ bool Release(size_t begin, size_t end, State barrier) {
   return any;
 }
 
-// Runs every fiber that can; returns false when all have ended.
-bool RunReadyFibers() {
-  bool is_alive = false;
-  for (size_t i = 0; i < block.fibers.size(); ++i) {
+// Runs those of the fibers [begin, end) that can, first to last or, backwards,
+// last to first. Returns false if none could.
+bool RunReadyFibers(size_t begin, size_t end, bool backwards) {
+  bool any = false;
+  for (size_t k = begin; k < end; ++k) {
+    const size_t i = backwards ? begin + end - 1 - k : k;
     Fiber& fiber = block.fibers[i];
-    if (fiber.state == State::kReady) {
-      block.running = i;
-      thread_index = fiber.index;
-      swapcontext(&block.scheduler, &fiber.context);
-    }
-    is_alive = is_alive || fiber.state != State::kEnded;
+    if (fiber.state != State::kReady) continue;
+    any = true;
+    block.running = i;
+    thread_index = fiber.index;
+    swapcontext(&block.scheduler, &fiber.context);
   }
-  return is_alive;
+  return any;
 }
 
-void RunBlock(const Index& size) {
+// Each warp runs as far as it can before the next one starts, and the order of
+// warps and lanes turns round at every barrier of the block: whoever relies on
+// an order that no barrier gives gets it wrong.
+void RunBlock(const Index& size, bool backwards) {
   Prepare(size);
-  while (RunReadyFibers()) {
-    bool released = false;
-    for (size_t i = 0; i < block.fibers.size(); i += kWarpSize) {
-      const size_t end = std::min(i + kWarpSize, block.fibers.size());
-      released |= Release(i, end, State::kAtWarpBarrier);
+  const size_t threads = block.fibers.size();
+  const size_t warps = (threads + kWarpSize - 1) / kWarpSize;
+  for (;; backwards = !backwards) {
+    for (size_t k = 0; k < warps; ++k) {
+      const size_t begin = (backwards ? warps - 1 - k : k) * kWarpSize;
+      const size_t end = std::min(begin + kWarpSize, threads);
+      while (RunReadyFibers(begin, end, backwards)) {
+        Release(begin, end, State::kAtWarpBarrier);
+      }
     }
-    released |= Release(0, block.fibers.size(), State::kAtBlockBarrier);
+    if (Release(0, threads, State::kAtBlockBarrier)) continue;
     // Else some wait at one barrier and some at another, forever.
-    PENSTOCK_CHECK(released);
+    PENSTOCK_CHECK(std::ranges::all_of(block.fibers, [](const Fiber& fiber) {
+      return fiber.state == State::kEnded;
+    }));
+    return;
   }
 }
 
@@ -129,7 +140,7 @@ void RunGrid(const Index& grid, const Index& size,
     for (unsigned y = 0; y < grid.y; ++y) {
       for (unsigned x = 0; x < grid.x; ++x) {
         block_index = {x, y, z};
-        RunBlock(size);
+        RunBlock(size, /*backwards=*/x % 2 == 1);
       }
     }
   }

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdlib>
+#include <cstring>
 #include <numbers>
 #include <utility>
 
@@ -83,6 +85,61 @@ cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid,
   penstock::cuda::emulator::RunGrid(
       {grid.x, grid.y, grid.z}, {block.x, block.y, block.z},
       [&] { run(std::index_sequence_for<Parameters...>()); });
+  return cudaSuccess;
+}
+
+// Memory is the host's, and every call returns when it is done.
+
+enum cudaMemcpyKind { cudaMemcpyDefault };
+
+inline cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  constexpr size_t kAlignment = 256;
+  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  *memory = std::aligned_alloc(kAlignment, rounded);
+  return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+inline cudaError_t cudaFree(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
+  std::memset(memory, value, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes,
+                              cudaMemcpyKind /*kind*/) {
+  std::memmove(to, from, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes,
+                                   cudaMemcpyKind kind,
+                                   cudaStream_t /*stream*/) {
+  return cudaMemcpy(to, from, bytes, kind);
+}
+inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+
+// Time means nothing here: a millisecond passes between any two events.
+
+using cudaEvent_t = int;
+
+inline cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  *event = 0;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t /*event*/,
+                                   cudaStream_t /*stream*/) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t /*event*/) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventElapsedTime(float* milliseconds,
+                                        cudaEvent_t /*begin*/,
+                                        cudaEvent_t /*end*/) {
+  *milliseconds = 1;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t /*event*/) {
   return cudaSuccess;
 }
 
