@@ -5,10 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-bazel build --config=cuda //tests/gpu:all //tests/conformance:all
+bazel build --config=cuda //tests/gpu/... //tests/conformance:all
 rm -rf .gpu
 mkdir .gpu
-cp bazel-bin/tests/gpu/{kernel,backend}_check .gpu/
+cp bazel-bin/tests/gpu/{kernel_check,backend_check,nccl/nccl_link} .gpu/
 for suite in attention bfloat16 llama matmul rows; do
   cp "bazel-bin/tests/conformance/backend_${suite}_test" .gpu/
 done

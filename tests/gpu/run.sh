@@ -75,8 +75,9 @@ build_plainly() {
 
 build_by_bazel() {
   mkdir -p "$build"
-  bazel build --config=cuda //tests/gpu:all //tests/conformance:all || return 1
-  cp -f bazel-bin/tests/gpu/{kernel,backend}_check "$build/" || return 1
+  bazel build --config=cuda //tests/gpu/... //tests/conformance:all || return 1
+  cp -f bazel-bin/tests/gpu/{kernel_check,backend_check,nccl/nccl_link} \
+    "$build/" || return 1
   for suite in $conformance; do
     cp -f "bazel-bin/tests/conformance/backend_${suite}_test" "$build/" ||
       return 1
@@ -122,6 +123,17 @@ check_backend() {
   step backend 240 "$build/backend_check"
 }
 
+# Two and four processes on one GPU, then one that dies among them.
+check_nccl() {
+  if [ ! -x "$build/nccl_link" ]; then
+    skip nccl "built by nvcc alone; see tests/gpu/package.sh"
+    return
+  fi
+  step nccl_2 60 "$build/nccl_link" 2
+  step nccl_4 60 "$build/nccl_link" 4
+  step nccl_kill 60 "$build/nccl_link" 2 kill
+}
+
 if ! command -v nvidia-smi > /dev/null || ! nvidia-smi -L > /dev/null 2>&1; then
   echo "tests/gpu/run.sh: no GPU on this machine (nvidia-smi finds none)" >&2
   exit 2
@@ -132,9 +144,10 @@ find_libraries
 prepare
 check_kernels
 check_backend
+check_nccl
 
 environment | tee "$out/environment.log"
-for log in kernels backend; do
+for log in kernels backend nccl_2 nccl_4 nccl_kill; do
   [ -f "$out/$log.log" ] && cat "$out/$log.log"
 done
 printf '%s\n' "${table[@]}"
