@@ -2,7 +2,6 @@
 
 #include "fmt/format.h"
 #include "proto/base/check.h"
-#include "proto/gpt2_layout.h"
 
 namespace penstock {
 namespace {
@@ -53,45 +52,6 @@ std::vector<Parameter> HeadParameters(const Gpt2Config& config) {
   };
 }
 
-// A row of an embedding is copied and added to, forward and backward.
-UnitCost CostOfEmbedding(const Gpt2Config& config, double n) {
-  const double h = static_cast<double>(config.hidden);
-  return {.forward_flops = n * h, .weight_gradient_flops = 2 * n * h};
-}
-
-// A product of [n, k] and [k, m] is 2nkm. The causal attention's two products
-// (q k', then with v) have half of their elements; its backward pass computes
-// the scores anew and four gradients' products.
-UnitCost CostOfBlock(const Gpt2Config& config, int64_t tokens, int pieces) {
-  const double n = static_cast<double>(tokens);
-  const double h = static_cast<double>(config.hidden);
-  const double linear = 24 * n * h * h;
-  const double attention =
-      2 * n * h * static_cast<double>(config.sequence_length);
-  const BlockLayout layout = LayoutOfBlock(config, tokens, pieces);
-  return {.forward_flops = linear + attention,
-          .input_gradient_flops = linear + 2.5 * attention,
-          .weight_gradient_flops = linear,
-          .saved_bytes = layout.saved_bytes,
-          .deferred_bytes = layout.deferred_bytes,
-          .scratch_bytes = layout.scratch_bytes};
-}
-
-// The forward pass has the logits' product and that for its own gradient, the
-// weight-gradient pass computes the logits again. What is left for the input
-// gradient is the norm's: about 8 operations an element.
-UnitCost CostOfHead(const Gpt2Config& config, int64_t tokens) {
-  const double n = static_cast<double>(tokens);
-  const double h = static_cast<double>(config.hidden);
-  const double logits = 2 * n * h * static_cast<double>(config.vocabulary);
-  const HeadLayout layout = LayoutOfHead(config, tokens);
-  return {.forward_flops = 2 * logits,
-          .input_gradient_flops = 8 * n * h,
-          .weight_gradient_flops = 2 * logits,
-          .saved_bytes = layout.saved_bytes,
-          .scratch_bytes = layout.scratch_bytes};
-}
-
 }  // namespace
 
 int64_t UnitCount(const Gpt2Config& config) { return config.layers + 2; }
@@ -103,26 +63,31 @@ std::vector<Parameter> UnitParameters(const Gpt2Config& config, int64_t unit) {
   return BlockParameters(config, unit - 1);
 }
 
-std::vector<Parameter> AllParameters(const Gpt2Config& config) {
-  std::vector<Parameter> all;
-  for (int64_t unit = 0; unit < UnitCount(config); ++unit) {
-    for (Parameter& parameter : UnitParameters(config, unit)) {
-      // The only tensor that two units have is the tied one.
-      if (unit > 0 && parameter.name == kTokenTable) continue;
-      all.push_back(std::move(parameter));
-    }
-  }
-  return all;
+BlockShape ShapeOfBlock(const Gpt2Config& config) {
+  return {.hidden = config.hidden,
+          .heads = config.heads,
+          .kv_heads = config.heads,
+          .head_dim = config.hidden / config.heads,
+          .mlp = 4 * config.hidden,
+          .gated = false,
+          .centered_norm = true,
+          .sequence_length = config.sequence_length};
+}
+
+HeadShape ShapeOfHead(const Gpt2Config& config) {
+  return {.hidden = config.hidden,
+          .vocabulary = config.vocabulary,
+          .centered_norm = true};
 }
 
 UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
                     int pieces) {
   PENSTOCK_CHECK(unit >= 0 && unit < UnitCount(config) && tokens >= 0);
   if (IsEmbedding(unit)) {
-    return CostOfEmbedding(config, static_cast<double>(tokens));
+    return CostOfEmbedding(config.hidden, tokens, /*tables=*/2);
   }
-  if (IsHead(config, unit)) return CostOfHead(config, tokens);
-  return CostOfBlock(config, tokens, pieces);
+  if (IsHead(config, unit)) return CostOfHead(ShapeOfHead(config), tokens);
+  return CostOfBlock(ShapeOfBlock(config), tokens, pieces);
 }
 
 }  // namespace penstock

@@ -3,7 +3,8 @@
 #include <set>
 
 #include "gtest/gtest.h"
-#include "proto/gpt2_layout.h"
+#include "proto/architecture.h"
+#include "proto/unit_layout.h"
 
 namespace penstock {
 namespace {
@@ -116,21 +117,21 @@ TEST(Gpt2Test, HeadNeverHoldsAllLogits) {
   EXPECT_EQ(cost.deferred_bytes, 0);
 }
 
-TEST(Gpt2LayoutTest, RegionsAreAlignedAndDoNotOverlapAtOddSizes) {
+TEST(UnitLayoutTest, RegionsAreAlignedAndDoNotOverlapAtOddSizes) {
   const Gpt2Config config = Tiny(/*tied=*/true);
   for (int64_t n = 1; n <= 40; ++n) {
     SCOPED_TRACE(n);
-    const BlockLayout block = LayoutOfBlock(config, n);
+    const BlockLayout block = LayoutOfBlock(ShapeOfBlock(config), n);
     const std::vector<std::pair<int64_t, int64_t>> saved = {
         {block.mean1, n},         {block.rstd1, n},   {block.qkv, 12 * n},
         {block.attention, 4 * n}, {block.lse, 2 * n}, {block.middle, 4 * n},
-        {block.mean2, n},         {block.rstd2, n},   {block.fc, 16 * n},
+        {block.mean2, n},         {block.rstd2, n},   {block.mlp_in, 16 * n},
         {block.saved_bytes, 0}};
     for (size_t i = 0; i + 1 < saved.size(); ++i) {
       EXPECT_EQ(saved[i].first % 64, 0);
       EXPECT_GE(saved[i + 1].first, saved[i].first + saved[i].second * 4);
     }
-    const HeadLayout head = LayoutOfHead(config, n);
+    const HeadLayout head = LayoutOfHead(ShapeOfHead(config), n);
     EXPECT_EQ(head.block_rows, n);
     EXPECT_GE(head.norm, head.logits + 4 * 5 * n);
     EXPECT_GE(head.block_losses, head.norm + 4 * 4 * n);

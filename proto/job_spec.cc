@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "fmt/format.h"
@@ -105,6 +106,64 @@ absl::Status CheckGpt2(const Gpt2Config& config) {
   return CheckRange("model.gpt2.vocabulary", config.vocabulary, 2, 1 << 20);
 }
 
+absl::Status CheckLlamaHeads(const LlamaConfig& config) {
+  RETURN_IF_ERROR(CheckRange("model.llama.heads", config.heads, 1, 1024));
+  RETURN_IF_ERROR(CheckRange("model.llama.kv_heads", config.kv_heads, 1, 1024));
+  if (config.heads % config.kv_heads != 0) {
+    return Refusal(
+        "model.llama.kv_heads", fmt::to_string(config.kv_heads),
+        fmt::format("must divide model.llama.heads, which is {}; {} would do",
+                    config.heads,
+                    NearestDivisor(config.heads, config.kv_heads)));
+  }
+  RETURN_IF_ERROR(CheckRange("model.llama.head_dim", config.head_dim, 2, 1024));
+  if (config.head_dim % 2 == 0) return absl::OkStatus();
+  return Refusal("model.llama.head_dim", fmt::to_string(config.head_dim),
+                 fmt::format("must be even, its columns turn in pairs; {} "
+                             "would do",
+                             config.head_dim + 1));
+}
+
+absl::Status CheckRopeScaling(const RopeScaling& scaling) {
+  constexpr std::string_view kField = "model.llama.rope_scaling.";
+  const auto check = [&](std::string_view name, double value, bool accepted,
+                         std::string_view range) {
+    return CheckReal(fmt::format("{}{}", kField, name), value, accepted, range);
+  };
+  RETURN_IF_ERROR(check("factor", scaling.factor, scaling.factor >= 1,
+                        "must be finite and at least 1"));
+  RETURN_IF_ERROR(check("low_frequency_factor", scaling.low_frequency_factor,
+                        scaling.low_frequency_factor > 0,
+                        "must be finite and above 0"));
+  RETURN_IF_ERROR(
+      check("high_frequency_factor", scaling.high_frequency_factor,
+            scaling.high_frequency_factor > scaling.low_frequency_factor,
+            "must be finite and above low_frequency_factor"));
+  return CheckRange(fmt::format("{}original_sequence_length", kField),
+                    scaling.original_sequence_length, 1, 1 << 20);
+}
+
+absl::Status CheckLlama(const LlamaConfig& config) {
+  RETURN_IF_ERROR(CheckRange("model.llama.layers", config.layers, 1, 4096));
+  RETURN_IF_ERROR(CheckRange("model.llama.hidden", config.hidden, 1, 65536));
+  RETURN_IF_ERROR(CheckLlamaHeads(config));
+  RETURN_IF_ERROR(
+      CheckRange("model.llama.intermediate", config.intermediate, 1, 1 << 20));
+  RETURN_IF_ERROR(CheckRange("model.llama.sequence_length",
+                             config.sequence_length, 1, 1 << 20));
+  RETURN_IF_ERROR(
+      CheckRange("model.llama.vocabulary", config.vocabulary, 2, 1 << 20));
+  RETURN_IF_ERROR(CheckReal("model.llama.rope_theta", config.rope_theta,
+                            config.rope_theta >= 1,
+                            "must be finite and at least 1"));
+  RETURN_IF_ERROR(
+      CheckReal("model.llama.rms_norm_epsilon", config.rms_norm_epsilon,
+                config.rms_norm_epsilon > 0 && config.rms_norm_epsilon < 1,
+                "must be in (0, 1)"));
+  if (!config.rope_scaling) return absl::OkStatus();
+  return CheckRopeScaling(*config.rope_scaling);
+}
+
 absl::Status CheckSim(const SimModel& sim) {
   RETURN_IF_ERROR(CheckRange("model.sim.layers", sim.layers, 1, 4096));
   RETURN_IF_ERROR(
@@ -129,7 +188,11 @@ absl::Status CheckModel(const ModelSpec& model) {
     }
     return CheckSim(*sim);
   }
-  return CheckGpt2(std::get<Gpt2Config>(model.architecture));
+  const auto& trained = std::get<Architecture>(model.architecture);
+  if (const auto* llama = std::get_if<LlamaConfig>(&trained)) {
+    return CheckLlama(*llama);
+  }
+  return CheckGpt2(std::get<Gpt2Config>(trained));
 }
 
 absl::Status CheckData(const JobSpec& spec) {
@@ -248,11 +311,11 @@ absl::Status CheckWeightVersions(const JobSpec& spec) {
                                "updates never wait",
                                schedule));
   }
-  const auto* gpt2 = std::get_if<Gpt2Config>(&spec.model.architecture);
-  if (gpt2 != nullptr && gpt2->tied_embeddings && parallelism.pipeline > 1 &&
-      HasArchitecture(spec.model)) {
+  const auto* model = std::get_if<Architecture>(&spec.model.architecture);
+  if (model != nullptr && HasTiedEmbeddings(*model) &&
+      parallelism.pipeline > 1 && HasArchitecture(spec.model)) {
     return Refusal(
-        "model.gpt2.tied_embeddings", "true",
+        fmt::format("model.{}.tied_embeddings", NameOf(*model)), "true",
         fmt::format("must be false with schedule {} on more than one "
                     "rank, whose updates are not summed over ranks",
                     schedule));
@@ -271,19 +334,19 @@ absl::Status CheckCheckpoint(const CheckpointSpec& checkpoint) {
 
 bool HasArchitecture(const ModelSpec& model) {
   return model.init_from.empty() ||
-         model.architecture != decltype(model.architecture)(Gpt2Config());
+         model.architecture != ModelSpec().architecture;
 }
 
 int64_t UnitCount(const ModelSpec& model) {
   if (const auto* sim = std::get_if<SimModel>(&model.architecture)) {
     return sim->layers;
   }
-  return UnitCount(std::get<Gpt2Config>(model.architecture));
+  return UnitCount(std::get<Architecture>(model.architecture));
 }
 
 int64_t TokensPerMicroBatch(const JobSpec& spec) {
-  const auto* gpt2 = std::get_if<Gpt2Config>(&spec.model.architecture);
-  const int64_t sequence = gpt2 == nullptr ? 1 : gpt2->sequence_length;
+  const auto* model = std::get_if<Architecture>(&spec.model.architecture);
+  const int64_t sequence = model == nullptr ? 1 : SequenceLengthOf(*model);
   return sequence * spec.batch.micro_batch_size;
 }
 

@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "absl/status/status.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 
 namespace penstock {
 
@@ -31,7 +31,7 @@ struct SimModel {
 // What is trained. Before planning, a job that starts from files has their
 // configuration read into `architecture`.
 struct ModelSpec {
-  std::variant<Gpt2Config, SimModel> architecture;
+  std::variant<Architecture, SimModel> architecture;
   // Directory with config.json and model.safetensors in Hugging Face form whose
   // weights training starts from; empty to draw them from the seed.
   std::string init_from;
@@ -123,7 +123,7 @@ struct JobSpec {
 // into `architecture` yet.
 bool HasArchitecture(const ModelSpec& model);
 
-// What a partition may cut between: UnitCount(Gpt2Config), or a sim model's
+// What a partition may cut between: UnitCount(Architecture), or a sim model's
 // layers. Requires HasArchitecture.
 int64_t UnitCount(const ModelSpec& model);
 

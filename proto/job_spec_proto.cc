@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "fmt/format.h"
+#include "proto/architecture_proto.h"
 #include "proto/base/status_macros.h"
 
 namespace penstock {
@@ -34,6 +35,8 @@ absl::StatusOr<ModelSpec> ModelFromProto(const v1::ModelSpec& message) {
   switch (message.source_case()) {
     case v1::ModelSpec::kGpt2:
       return ModelSpec{.architecture = Gpt2ConfigFromProto(message.gpt2())};
+    case v1::ModelSpec::kLlama:
+      return ModelSpec{.architecture = LlamaConfigFromProto(message.llama())};
     case v1::ModelSpec::kSim:
       return ModelSpec{.architecture = SimModelFromProto(message.sim())};
     case v1::ModelSpec::kInitFrom:
@@ -42,7 +45,7 @@ absl::StatusOr<ModelSpec> ModelFromProto(const v1::ModelSpec& message) {
     case v1::ModelSpec::SOURCE_NOT_SET:
       break;
   }
-  return Missing("model", "must have gpt2, init_from or sim");
+  return Missing("model", "must have gpt2, llama, init_from or sim");
 }
 
 v1::ModelSpec ModelToProto(const ModelSpec& model) {
@@ -61,8 +64,13 @@ v1::ModelSpec ModelToProto(const ModelSpec& model) {
           sim->hop_bytes_per_second);
     }
   } else {
-    *message.mutable_gpt2() =
-        Gpt2ConfigToProto(std::get<Gpt2Config>(model.architecture));
+    const auto& trained = std::get<Architecture>(model.architecture);
+    if (const auto* llama = std::get_if<LlamaConfig>(&trained)) {
+      *message.mutable_llama() = LlamaConfigToProto(*llama);
+    } else {
+      *message.mutable_gpt2() =
+          Gpt2ConfigToProto(std::get<Gpt2Config>(trained));
+    }
   }
   return message;
 }
@@ -199,27 +207,6 @@ v1::ParallelismSpec ParallelismToProto(const ParallelismSpec& parallelism) {
 }
 
 }  // namespace
-
-Gpt2Config Gpt2ConfigFromProto(const v1::Gpt2Spec& message) {
-  Gpt2Config config{.layers = message.layers(),
-                    .hidden = message.hidden(),
-                    .heads = message.heads(),
-                    .sequence_length = message.sequence_length(),
-                    .vocabulary = message.vocabulary()};
-  PENSTOCK_TAKE(config, message, tied_embeddings);
-  return config;
-}
-
-v1::Gpt2Spec Gpt2ConfigToProto(const Gpt2Config& config) {
-  v1::Gpt2Spec message;
-  message.set_layers(config.layers);
-  message.set_hidden(config.hidden);
-  message.set_heads(config.heads);
-  message.set_sequence_length(config.sequence_length);
-  message.set_vocabulary(config.vocabulary);
-  message.set_tied_embeddings(config.tied_embeddings);
-  return message;
-}
 
 absl::StatusOr<JobSpec> JobSpecFromProto(const v1::JobSpec& message) {
   JobSpec spec{.name = message.name(), .steps = message.steps()};

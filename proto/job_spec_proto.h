@@ -21,10 +21,6 @@ absl::StatusOr<JobSpec> JobSpecFromProto(const v1::JobSpec& message);
 // architecture of a job with `init_from`, which the message has no place for.
 v1::JobSpec JobSpecToProto(const JobSpec& spec);
 
-// A message of its own because `init_from` takes its place in a ModelSpec.
-Gpt2Config Gpt2ConfigFromProto(const v1::Gpt2Spec& message);
-v1::Gpt2Spec Gpt2ConfigToProto(const Gpt2Config& config);
-
 }  // namespace penstock
 
 #endif  // PROTO_JOB_SPEC_PROTO_H_

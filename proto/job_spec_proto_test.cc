@@ -22,7 +22,9 @@ constexpr char kMinimal[] = R"(
 TEST(JobSpecProtoTest, FillsInTheDocumentedDefaults) {
   const auto spec = JobSpecFromProto(Parse(kMinimal));
   ASSERT_TRUE(spec.ok()) << spec.status();
-  EXPECT_TRUE(std::get<Gpt2Config>(spec->model.architecture).tied_embeddings);
+  EXPECT_TRUE(
+      std::get<Gpt2Config>(std::get<Architecture>(spec->model.architecture))
+          .tied_embeddings);
   EXPECT_EQ(spec->data.dtype, "auto");
   EXPECT_EQ(spec->data.order, SampleOrder::kSequential);
   EXPECT_EQ(spec->optimizer.learning_rate, 3e-4);
@@ -51,6 +53,28 @@ constexpr char kFull[] = R"(
   seed: 0
   checkpoint { every_steps: 5 keep: 3 resume_from: "/c/1" })";
 
+TEST(JobSpecProtoTest, FillsInWhatALlamaLeavesOut) {
+  v1::JobSpec message = Parse(kMinimal);
+  message.clear_model();
+  message.MergeFrom(Parse(R"(model { llama { layers: 2 hidden: 24 heads: 4
+      intermediate: 40 sequence_length: 16 vocabulary: 99 } })"));
+  const auto spec = JobSpecFromProto(message);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  const LlamaConfig expected{.layers = 2,
+                             .hidden = 24,
+                             .heads = 4,
+                             .kv_heads = 4,
+                             .head_dim = 6,
+                             .intermediate = 40,
+                             .sequence_length = 16,
+                             .vocabulary = 99,
+                             .rope_theta = 10000,
+                             .rms_norm_epsilon = 1e-6,
+                             .tied_embeddings = false};
+  EXPECT_EQ(std::get<Architecture>(spec->model.architecture),
+            Architecture(expected));
+}
+
 TEST(JobSpecProtoTest, EveryFieldRoundTrips) {
   for (const std::string& text :
        {std::string(kFull),
@@ -59,6 +83,14 @@ TEST(JobSpecProtoTest, EveryFieldRoundTrips) {
             boundary_bytes: 5 hop_us: 6
             hop_bytes_per_second: 7000 } }
             steps: 1)"),
+        std::string(R"(name: "llama" model { llama { layers: 2 hidden: 24
+            heads: 4 kv_heads: 2 head_dim: 8 intermediate: 40
+            sequence_length: 16 vocabulary: 99 rope_theta: 5e5
+            rms_norm_epsilon: 1e-5 tied_embeddings: true
+            rope_scaling { factor: 8 low_frequency_factor: 1
+                           high_frequency_factor: 4
+                           original_sequence_length: 8192 } } }
+            data { tokens: "t" } steps: 1)"),
         std::string(R"(name: "hf" model { init_from: "/m" }
             data { tokens: "t" } steps: 1)")}) {
     const auto spec = JobSpecFromProto(Parse(text));
@@ -88,7 +120,7 @@ TEST(JobSpecProtoTest, RefusesMissingAndUnknownWords) {
   EXPECT_EQ(refusal(R"( optimizer { adamw { decay: "linear" } })"),
             "optimizer.adamw.decay: \"linear\": must be constant or cosine");
   EXPECT_EQ(refusal(R"( model { init_from: "" })"),
-            "model: not set: must have gpt2, init_from or sim");
+            "model: not set: must have gpt2, llama, init_from or sim");
   EXPECT_EQ(refusal(R"( batch { micro_batches: 0 })"),
             "batch.micro_batches: 0: must be 1 to 65536");
 }

@@ -25,7 +25,7 @@ JobSpec ValidSpec() {
 }
 
 Gpt2Config& Gpt2(JobSpec& spec) {
-  return std::get<Gpt2Config>(spec.model.architecture);
+  return std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture));
 }
 
 struct Case {
@@ -102,6 +102,78 @@ TEST(JobSpecTest, RefusesModelsOutOfRange) {
        },
        "model.init_from: /m: a sim model has no weights to start from"},
   });
+}
+
+// Makes the model a Llama, and that one what `damage` does to it.
+std::function<void(JobSpec&)> Damaged(
+    const std::function<void(LlamaConfig&)>& damage) {
+  return [damage](JobSpec& spec) {
+    LlamaConfig llama{.layers = 2,
+                      .hidden = 64,
+                      .heads = 8,
+                      .kv_heads = 2,
+                      .head_dim = 16,
+                      .intermediate = 160,
+                      .sequence_length = 32,
+                      .vocabulary = 256,
+                      .rope_scaling = RopeScaling{8, 1, 4, 32}};
+    damage(llama);
+    spec.model.architecture = llama;
+  };
+}
+
+TEST(JobSpecTest, RefusesLlamasOutOfRange) {
+  ExpectRefusals({
+      {Damaged([](LlamaConfig& c) { c.layers = 0; }),
+       "model.llama.layers: 0: must be 1 to 4096"},
+      {Damaged([](LlamaConfig& c) { c.hidden = 0; }),
+       "model.llama.hidden: 0: must be 1 to 65536"},
+      {Damaged([](LlamaConfig& c) { c.heads = 2000; }),
+       "model.llama.heads: 2000: must be 1 to 1024"},
+      {Damaged([](LlamaConfig& c) { c.kv_heads = 0; }),
+       "model.llama.kv_heads: 0: must be 1 to 1024"},
+      {Damaged([](LlamaConfig& c) { c.kv_heads = 3; }),
+       "model.llama.kv_heads: 3: must divide model.llama.heads, which is 8; 2 "
+       "would do"},
+      {Damaged([](LlamaConfig& c) { c.head_dim = 0; }),
+       "model.llama.head_dim: 0: must be 2 to 1024"},
+      {Damaged([](LlamaConfig& c) { c.head_dim = 15; }),
+       "model.llama.head_dim: 15: must be even, its columns turn in pairs; 16 "
+       "would do"},
+      {Damaged([](LlamaConfig& c) { c.intermediate = 0; }),
+       "model.llama.intermediate: 0: must be 1 to 1048576"},
+      {Damaged([](LlamaConfig& c) { c.sequence_length = 0; }),
+       "model.llama.sequence_length: 0: must be 1 to 1048576"},
+      {Damaged([](LlamaConfig& c) { c.vocabulary = 1; }),
+       "model.llama.vocabulary: 1: must be 2 to 1048576"},
+      {Damaged([](LlamaConfig& c) { c.rope_theta = 0; }),
+       "model.llama.rope_theta: 0: must be finite and at least 1"},
+      {Damaged([](LlamaConfig& c) { c.rms_norm_epsilon = 0; }),
+       "model.llama.rms_norm_epsilon: 0: must be in (0, 1)"},
+  });
+}
+
+TEST(JobSpecTest, RefusesRopeScalingOutOfRange) {
+  ExpectRefusals({
+      {Damaged([](LlamaConfig& c) { c.rope_scaling->factor = 0.5; }),
+       "model.llama.rope_scaling.factor: 0.5: must be finite and at least 1"},
+      {Damaged(
+           [](LlamaConfig& c) { c.rope_scaling->low_frequency_factor = 0; }),
+       "model.llama.rope_scaling.low_frequency_factor: 0: must be finite and "
+       "above 0"},
+      {Damaged(
+           [](LlamaConfig& c) { c.rope_scaling->high_frequency_factor = 1; }),
+       "model.llama.rope_scaling.high_frequency_factor: 1: must be finite and "
+       "above low_frequency_factor"},
+      {Damaged([](LlamaConfig& c) {
+         c.rope_scaling->original_sequence_length = 0;
+       }),
+       "model.llama.rope_scaling.original_sequence_length: 0: must be 1 to "
+       "1048576"},
+  });
+  JobSpec spec = ValidSpec();
+  Damaged([](LlamaConfig&) {})(spec);
+  EXPECT_TRUE(Validate(spec).ok()) << Validate(spec);
 }
 
 TEST(JobSpecTest, RefusesBadDataAndCheckpoints) {

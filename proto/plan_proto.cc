@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "fmt/format.h"
+#include "proto/architecture_proto.h"
 #include "proto/base/status_macros.h"
 #include "proto/job_spec_proto.h"
 #include "proto/link_plan_proto.h"
@@ -371,8 +372,8 @@ internal::v1::Plan PlanToInternalProto(const Plan& plan) {
   *message.mutable_spec() = JobSpecToProto(plan.spec);
   *message.mutable_plan() = PlanToProto(plan);
   if (!plan.spec.model.init_from.empty()) {
-    *message.mutable_architecture() =
-        Gpt2ConfigToProto(std::get<Gpt2Config>(plan.spec.model.architecture));
+    SetArchitecture(std::get<Architecture>(plan.spec.model.architecture),
+                    message);
   }
   message.set_start_step(plan.start.step);
   message.set_start_checkpoint(plan.start.checkpoint);
@@ -386,8 +387,9 @@ absl::StatusOr<Plan> PlanFromProto(const v1::Plan& message, JobSpec spec) {
 
 absl::StatusOr<Plan> PlanFromProto(const internal::v1::Plan& message) {
   ASSIGN_OR_RETURN(JobSpec spec, JobSpecFromProto(message.spec()));
-  if (!spec.model.init_from.empty() && message.has_architecture()) {
-    spec.model.architecture = Gpt2ConfigFromProto(message.architecture());
+  if (const auto model = ArchitectureIn(message);
+      model && !spec.model.init_from.empty()) {
+    spec.model.architecture = *model;
   }
   ASSIGN_OR_RETURN(Plan plan, PlanFromProto(message.plan(), std::move(spec)));
   RETURN_IF_ERROR(

@@ -107,6 +107,22 @@ TEST(PlanProtoTest, CarriesTheArchitectureOfAModelFromFiles) {
             "model.init_from says");
 }
 
+TEST(PlanProtoTest, CarriesTheArchitectureOfALlamaFromFiles) {
+  Plan plan = SmallPlan();
+  plan.spec.model = {.architecture = LlamaConfig{.layers = 2,
+                                                 .hidden = 16,
+                                                 .heads = 4,
+                                                 .kv_heads = 2,
+                                                 .head_dim = 4,
+                                                 .intermediate = 24,
+                                                 .sequence_length = 3,
+                                                 .vocabulary = 8},
+                     .init_from = "/models/llama"};
+  const auto read = PlanFromProto(PlanToInternalProto(plan));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->spec.model.architecture, plan.spec.model.architecture);
+}
+
 struct Case {
   std::function<void(internal::v1::Plan&)> damage;
   std::string message;

@@ -11,6 +11,7 @@
 #include "coordinator/cli/output_format.h"
 #include "coordinator/planner/explain.h"
 #include "fmt/format.h"
+#include "proto/architecture_proto.h"
 #include "proto/base/status_macros.h"
 #include "proto/job_spec_proto.h"
 #include "proto/plan_proto.h"
@@ -32,8 +33,8 @@ absl::StatusOr<Plan> PlanOf(const v1::Job& job) {
         "job '{}' has no plan yet: {}", job.spec().name(), job.reason()));
   }
   ASSIGN_OR_RETURN(JobSpec spec, JobSpecFromProto(job.spec()));
-  if (job.has_architecture()) {
-    spec.model.architecture = Gpt2ConfigFromProto(job.architecture());
+  if (const auto model = ArchitectureIn(job)) {
+    spec.model.architecture = *model;
   }
   return PlanFromProto(job.plan(), std::move(spec));
 }

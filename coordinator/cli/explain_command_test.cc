@@ -9,6 +9,7 @@
 #include "coordinator/planner/synthetic_traces.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "proto/architecture_proto.h"
 #include "proto/job_spec_proto.h"
 #include "proto/plan_proto.h"
 

@@ -122,6 +122,26 @@ TEST(JobFileTest, RefusesAFieldGivenTwice) {
             "job.yaml:3: \"steps\" appears twice");
 }
 
+TEST(JobFileTest, ReadsALlama) {
+  const auto spec = Parse(R"(
+model:
+  llama:
+    layers: 2
+    rope_theta: 5e5
+    rope_scaling: {factor: 8, original_sequence_length: 8192}
+)");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  const v1::LlamaSpec& llama = spec->model().llama();
+  EXPECT_EQ(llama.layers(), 2);
+  EXPECT_EQ(llama.rope_theta(), 5e5);
+  EXPECT_EQ(llama.rope_scaling().factor(), 8);
+  EXPECT_EQ(llama.rope_scaling().original_sequence_length(), 8192);
+  EXPECT_FALSE(llama.has_kv_heads());
+  EXPECT_EQ(ErrorOf("model: {llama: {kv_head: 2}}"),
+            "job.yaml:1: model.llama.kv_head: unknown field; did you mean "
+            "\"kv_heads\"?");
+}
+
 TEST(JobFileTest, RefusesTwoModels) {
   EXPECT_EQ(ErrorOf("model:\n  gpt2: {layers: 1}\n  init_from: gpt2\n"),
             "job.yaml:3: model.init_from: \"gpt2\" is given as well; choose "

@@ -1,6 +1,6 @@
 #include "coordinator/planner/cost_model.h"
 
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 
 namespace penstock {
 namespace {
@@ -29,7 +29,7 @@ std::vector<UnitTimes> TimesOfUnits(const JobSpec& spec) {
              static_cast<double>(sim->weight_gradient_us) / 1e6});
     return times;
   }
-  const auto& config = std::get<Gpt2Config>(spec.model.architecture);
+  const auto& config = std::get<Architecture>(spec.model.architecture);
   for (int64_t unit = 0; unit < UnitCount(config); ++unit) {
     const UnitCost cost = CostOfUnit(config, unit, TokensPerMicroBatch(spec));
     times.push_back({.forward = cost.forward_flops,
@@ -48,8 +48,8 @@ int64_t BoundaryBytes(const JobSpec& spec, int pieces) {
   if (const auto* sim = std::get_if<SimModel>(&spec.model.architecture)) {
     return (sim->boundary_bytes + pieces - 1) / pieces;
   }
-  const auto& config = std::get<Gpt2Config>(spec.model.architecture);
-  return TokensPerMicroBatch(spec) / pieces * config.hidden *
+  const auto& config = std::get<Architecture>(spec.model.architecture);
+  return TokensPerMicroBatch(spec) / pieces * HiddenOf(config) *
          static_cast<int64_t>(sizeof(float));
 }
 

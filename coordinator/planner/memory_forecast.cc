@@ -4,7 +4,7 @@
 
 #include "coordinator/planner/cost_model.h"
 #include "fmt/format.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 
 namespace penstock {
 namespace {
@@ -27,8 +27,8 @@ int64_t Product(int64_t a, int64_t b) {
 
 int64_t Sum(int64_t a, int64_t b) { return std::min(a + b, kBytesMax); }
 
-UnitMemory MemoryOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
-                        int pieces) {
+UnitMemory MemoryOfUnit(const Architecture& config, int64_t unit,
+                        int64_t tokens, int pieces) {
   const UnitCost cost = CostOfUnit(config, unit, tokens, pieces);
   UnitMemory memory{.saved = cost.saved_bytes,
                     .deferred = cost.deferred_bytes,
@@ -46,7 +46,7 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
                      .optimistic_update = spec.parallelism.optimistic_update};
   const int64_t summands = std::max<int64_t>(spec.parallelism.data, copies);
   if (summands > 1) memory.reduction = summands * kReduceChunkBytes;
-  const auto* config = std::get_if<Gpt2Config>(&spec.model.architecture);
+  const auto* config = std::get_if<Architecture>(&spec.model.architecture);
   if (config == nullptr) {
     memory.units.resize(UnitCount(spec.model));
     return memory;
@@ -54,13 +54,13 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
   const int64_t tokens = TokensPerMicroBatch(spec) / pieces;
   for (int64_t unit = 0; unit < UnitCount(*config); ++unit) {
     // All blocks are alike; asking for each would cost thousands of names.
-    memory.units.push_back(unit > 1 && unit <= config->layers
+    memory.units.push_back(unit > 1 && unit <= LayersOf(*config)
                                ? memory.units[1]
                                : MemoryOfUnit(*config, unit, tokens, pieces));
   }
   memory.packed = memory.units[1].weights;
-  if (config->tied_embeddings) {
-    memory.tied = config->vocabulary * config->hidden * kFloatBytes;
+  if (HasTiedEmbeddings(*config)) {
+    memory.tied = VocabularyOf(*config) * HiddenOf(*config) * kFloatBytes;
   }
   return memory;
 }

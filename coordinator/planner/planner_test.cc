@@ -71,7 +71,8 @@ TEST(PlannerTest, ProgramsAreCompleteForEverySchedule) {
   for (const char* schedule : {"naive", "gpipe", "1f1b"}) {
     for (int64_t data = 1; data <= 2; ++data) {
       JobSpec spec = Gpt2Job(3);
-      std::get<Gpt2Config>(spec.model.architecture).tied_embeddings = true;
+      std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
+          .tied_embeddings = true;
       spec.parallelism.schedule = schedule;
       spec.parallelism.data = data;
       const auto plan = MakePlan(spec, Devices(3 * data, kGibibyte));
@@ -88,7 +89,8 @@ TEST(PlannerTest, ProgramsAreCompleteForEverySchedule) {
 TEST(PlannerTest, TheHeadCountsForTheCut) {
   // The head of a large vocabulary outweighs several blocks.
   JobSpec spec = Gpt2Job(2);
-  std::get<Gpt2Config>(spec.model.architecture).vocabulary = 32768;
+  std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
+      .vocabulary = 32768;
   const auto plan = MakePlan(spec, Devices(2, 8 * kGibibyte));
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->stages[0].unit_end, 9);  // All blocks before the head.
@@ -96,6 +98,36 @@ TEST(PlannerTest, TheHeadCountsForTheCut) {
   const auto even = MakePlan(Gpt2Job(2), Devices(2, 8 * kGibibyte));
   ASSERT_TRUE(even.ok()) << even.status();
   EXPECT_EQ(even->stages[0].unit_end, 5);
+}
+
+// Its blocks are equal, and no schedule that the planner knows is another for a
+// Llama; keys and values that heads share take less memory.
+TEST(PlannerTest, PlansALlama) {
+  LlamaConfig llama{.layers = 8,
+                    .hidden = 256,
+                    .heads = 8,
+                    .kv_heads = 8,
+                    .head_dim = 32,
+                    .intermediate = 688,
+                    .sequence_length = 256,
+                    .vocabulary = 256,
+                    .tied_embeddings = true};
+  JobSpec spec = Gpt2Job(2);
+  spec.model.architecture = llama;
+  const auto plan = MakePlan(spec, Devices(2, 8 * kGibibyte));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->stages[0].unit_end, 5);
+  EXPECT_TRUE(
+      ToString(plan->ranks[1].program).ends_with("1REDUCE_TIED OPTIMIZER"));
+  llama.kv_heads = 2;
+  spec.model.architecture = llama;
+  const auto grouped = MakePlan(spec, Devices(2, 8 * kGibibyte));
+  ASSERT_TRUE(grouped.ok()) << grouped.status();
+  // Of eight heads' keys and values, six: 4 blocks, 2 micro-batches, 1024
+  // tokens each.
+  EXPECT_EQ(
+      plan->ranks[0].memory.activations - grouped->ranks[0].memory.activations,
+      int64_t{4} * 2 * 1024 * 2 * 6 * 32 * 4);
 }
 
 TEST(PlannerTest, RanksArePlannedForTheLeastOfTheirReplicas) {
@@ -207,7 +239,8 @@ TEST(PlannerTest, BothCopiesOfABidirectionalModelHaveTheSameCuts) {
 
 TEST(PlannerTest, AHeavyHeadLightensItsRanksOtherStage) {
   JobSpec spec = Gpt2Job(2);
-  std::get<Gpt2Config>(spec.model.architecture).vocabulary = 8192;
+  std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
+      .vocabulary = 8192;
   spec.parallelism.schedule = "zbv";
   const auto plan = MakePlan(spec, Devices(2, kGibibyte));
   ASSERT_TRUE(plan.ok()) << plan.status();

@@ -76,8 +76,8 @@ absl::Status InTheJobsWords(const absl::Status& status) {
 }
 
 bool IsTied(const ModelSpec& model) {
-  const auto* gpt2 = std::get_if<Gpt2Config>(&model.architecture);
-  return gpt2 != nullptr && gpt2->tied_embeddings;
+  const auto* trained = std::get_if<Architecture>(&model.architecture);
+  return trained != nullptr && HasTiedEmbeddings(*trained);
 }
 
 // Whether executors can cut the sequences as the schedule does.
@@ -91,13 +91,13 @@ absl::Status CheckPieces(const JobSpec& spec, const Schedule& schedule) {
         "others, so it goes with neither recompute nor optimistic_update",
         parallelism.schedule));
   }
-  const auto* gpt2 = std::get_if<Gpt2Config>(&spec.model.architecture);
-  if (gpt2 == nullptr) return absl::OkStatus();
+  const auto* model = std::get_if<Architecture>(&spec.model.architecture);
+  if (model == nullptr) return absl::OkStatus();
+  const int64_t sequence = SequenceLengthOf(*model);
   return InTheJobsWords(RequireLegal(
       parallelism.schedule, "pieces", schedule.pieces,
-      fmt::format("a divisor of the sequence length, {}",
-                  gpt2->sequence_length),
-      [&](int pieces) { return gpt2->sequence_length % pieces == 0; }));
+      fmt::format("a divisor of the sequence length, {}", sequence),
+      [&](int pieces) { return sequence % pieces == 0; }));
 }
 
 }  // namespace

@@ -118,16 +118,16 @@ TEST_F(BadInputTest, CheckpointOfAnotherModel) {
   const Manifest manifest = {.job = "before",
                              .epoch = 1,
                              .step = 1,
-                             .model = {.layers = 5,
-                                       .hidden = 16,
-                                       .heads = 2,
-                                       .sequence_length = 8,
-                                       .vocabulary = 256}};
+                             .model = Gpt2Config{.layers = 5,
+                                                 .hidden = 16,
+                                                 .heads = 2,
+                                                 .sequence_length = 8,
+                                                 .vocabulary = 256}};
   std::filesystem::create_directory(directory_ + "/data/other");
   WriteData("other/manifest.json", ManifestToJson(manifest));
   spec.mutable_checkpoint()->set_resume_from(directory_ + "/data/other");
   ExpectRefused(Submit(spec), grpc::StatusCode::INVALID_ARGUMENT,
-                "a checkpoint of another model (layers 5");
+                "a checkpoint of another model (model gpt2, layers 5");
 }
 
 TEST_F(BadInputTest, MoreStreamsThanAreKept) {

@@ -16,24 +16,26 @@
 namespace penstock {
 namespace {
 
-std::string Describe(const Gpt2Config& model) {
-  return fmt::format(
-      "layers {}, hidden {}, heads {}, sequence_length {}, vocabulary {}, {}",
-      model.layers, model.hidden, model.heads, model.sequence_length,
-      model.vocabulary, model.tied_embeddings ? "tied" : "untied");
+// "model gpt2, layers 12, ...".
+std::string Describe(const Architecture& model) {
+  std::string text;
+  for (const auto& [name, value] : FieldsOf(model)) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+  }
+  return text;
 }
 
-absl::Status CheckTokens(const JobSpec& spec, const Gpt2Config& model) {
+absl::Status CheckTokens(const JobSpec& spec, const Architecture& model) {
   const std::string field = fmt::format("data.tokens: {}", spec.data.tokens);
   absl::StatusOr<TokenFile> file =
-      TokenFile::Open(spec.data.tokens, spec.data.dtype, model.vocabulary);
+      TokenFile::Open(spec.data.tokens, spec.data.dtype, VocabularyOf(model));
   if (!file.ok()) return Annotate(file.status(), "data.tokens");
   const absl::StatusOr<Samples> samples = Samples::Create(
-      *std::move(file), {.sequence_length = model.sequence_length});
+      *std::move(file), {.sequence_length = SequenceLengthOf(model)});
   return Annotate(samples.status(), field);
 }
 
-absl::Status CheckResume(const JobSpec& spec, const Gpt2Config& model) {
+absl::Status CheckResume(const JobSpec& spec, const Architecture& model) {
   const std::string& path = spec.checkpoint.resume_from;
   const absl::StatusOr<Manifest> manifest = ReadManifest(path);
   if (!manifest.ok()) {
@@ -55,7 +57,7 @@ absl::Status CheckResume(const JobSpec& spec, const Gpt2Config& model) {
 
 // Weights and both moments of AdamW in float32, for each checkpoint that is
 // kept and the one being written.
-int64_t CheckpointBytes(const JobSpec& spec, const Gpt2Config& model) {
+int64_t CheckpointBytes(const JobSpec& spec, const Architecture& model) {
   int64_t parameters = 0;
   for (const Parameter& parameter : AllParameters(model)) {
     parameters += parameter.count();
@@ -113,7 +115,7 @@ absl::StatusOr<CheckedJob> Preflight::Check(JobSpec spec) const {
     RETURN_IF_ERROR(Validate(spec));
   }
   CheckedJob job;
-  if (const auto* model = std::get_if<Gpt2Config>(&spec.model.architecture)) {
+  if (const auto* model = std::get_if<Architecture>(&spec.model.architecture)) {
     RETURN_IF_ERROR(CheckTokens(spec, *model));
     if (!spec.checkpoint.resume_from.empty()) {
       RETURN_IF_ERROR(CheckResume(spec, *model));

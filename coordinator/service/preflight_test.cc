@@ -52,8 +52,7 @@ class PreflightTest : public testing::Test {
   }
 
   // A model as Hugging Face has them.
-  std::string WriteModel() {
-    const Gpt2Config model = TestModel(/*tied=*/true);
+  std::string WriteModel(const Architecture& model = TestModel(/*tied=*/true)) {
     const std::string checkpoint =
         WriteTestCheckpoint(directory_, 1, model, TestParameters(model, 1), 1);
     const absl::Status status =
@@ -123,8 +122,18 @@ TEST_F(PreflightTest, ReadsTheArchitectureOfAModelDirectory) {
   spec.model = {.init_from = WriteModel()};
   const absl::StatusOr<CheckedJob> job = Check(spec);
   ASSERT_TRUE(job.ok()) << job.status();
-  EXPECT_EQ(std::get<Gpt2Config>(job->spec.model.architecture),
+  EXPECT_EQ(std::get<Gpt2Config>(
+                std::get<Architecture>(job->spec.model.architecture)),
             TestModel(/*tied=*/true));
+}
+
+TEST_F(PreflightTest, ReadsTheArchitectureOfALlamaDirectory) {
+  JobSpec spec = Job();
+  spec.model = {.init_from = WriteModel(TestLlama(/*tied=*/false))};
+  const absl::StatusOr<CheckedJob> job = Check(spec);
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_EQ(std::get<Architecture>(job->spec.model.architecture),
+            Architecture(TestLlama(/*tied=*/false)));
 }
 
 TEST_F(PreflightTest, RefusesAModelWithDamagedWeights) {

@@ -1,6 +1,7 @@
 #include "coordinator/service/view_proto.h"
 
 #include "coordinator/storage/job_record_proto.h"
+#include "proto/architecture_proto.h"
 #include "proto/job_spec_proto.h"
 #include "proto/plan_proto.h"
 #include "proto/time_proto.h"
@@ -32,10 +33,10 @@ v1::Job JobToProto(const JobView& view) {
   const JobRecord& record = view.record;
   v1::Job message;
   *message.mutable_spec() = JobSpecToProto(record.spec);
-  if (const auto* gpt2 =
-          std::get_if<Gpt2Config>(&record.spec.model.architecture);
-      gpt2 != nullptr && !record.spec.model.init_from.empty()) {
-    *message.mutable_architecture() = Gpt2ConfigToProto(*gpt2);
+  if (const auto* model =
+          std::get_if<Architecture>(&record.spec.model.architecture);
+      model != nullptr && !record.spec.model.init_from.empty()) {
+    SetArchitecture(*model, message);
   }
   message.set_state(JobStateToProto(record.state));
   message.set_reason(record.reason);

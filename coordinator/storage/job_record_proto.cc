@@ -6,6 +6,7 @@
 
 #include "fmt/format.h"
 #include "google/protobuf/timestamp.pb.h"
+#include "proto/architecture_proto.h"
 #include "proto/base/status_macros.h"
 #include "proto/internal/v1/journal.pb.h"
 #include "proto/job_spec_proto.h"
@@ -74,9 +75,8 @@ void ListsFromProto(const internal::v1::JobRecord& message, JobRecord& record) {
 absl::Status ModelFromProto(const internal::v1::JobRecord& message,
                             JobRecord& record) {
   ASSIGN_OR_RETURN(record.spec, JobSpecFromProto(message.spec()));
-  if (message.has_architecture()) {
-    record.spec.model.architecture =
-        Gpt2ConfigFromProto(message.architecture());
+  if (const auto model = ArchitectureIn(message)) {
+    record.spec.model.architecture = *model;
   }
   if (message.has_plan()) {
     ASSIGN_OR_RETURN(Plan plan, PlanFromProto(message.plan()));
@@ -135,10 +135,10 @@ v1::PlanRevision RevisionToProto(const RevisionRecord& revision) {
 std::string SerializeJobRecord(const JobRecord& record) {
   internal::v1::JobRecord message;
   *message.mutable_spec() = JobSpecToProto(record.spec);
-  if (const auto* gpt2 =
-          std::get_if<Gpt2Config>(&record.spec.model.architecture);
-      gpt2 != nullptr && !record.spec.model.init_from.empty()) {
-    *message.mutable_architecture() = Gpt2ConfigToProto(*gpt2);
+  if (const auto* model =
+          std::get_if<Architecture>(&record.spec.model.architecture);
+      model != nullptr && !record.spec.model.init_from.empty()) {
+    SetArchitecture(*model, message);
   }
   message.set_state(JobStateToProto(record.state));
   message.set_reason(record.reason);

@@ -73,8 +73,30 @@ TEST(JobRecordProtoTest, KeepsTheArchitectureOfAModelThatIsRead) {
   const absl::StatusOr<JobRecord> read =
       ParseJobRecord("kjv", SerializeJobRecord(record));
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(std::get<Gpt2Config>(read->spec.model.architecture), config);
+  EXPECT_EQ(std::get<Gpt2Config>(
+                std::get<Architecture>(read->spec.model.architecture)),
+            config);
   EXPECT_EQ(read->spec.model.init_from, "/models/gpt2");
+}
+
+TEST(JobRecordProtoTest, KeepsTheArchitectureOfALlamaThatIsRead) {
+  JobRecord record = Record();
+  const LlamaConfig config = {.layers = 2,
+                              .hidden = 16,
+                              .heads = 4,
+                              .kv_heads = 2,
+                              .head_dim = 8,
+                              .intermediate = 40,
+                              .sequence_length = 8,
+                              .vocabulary = 256,
+                              .rope_scaling = RopeScaling{8, 1, 4, 8192}};
+  record.spec.model = {.architecture = config, .init_from = "/models/llama"};
+  record.spec.data.tokens = "/data/kjv.bin";
+  const absl::StatusOr<JobRecord> read =
+      ParseJobRecord("kjv", SerializeJobRecord(record));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(std::get<Architecture>(read->spec.model.architecture),
+            Architecture(config));
 }
 
 TEST(JobRecordProtoTest, KeepsEveryState) {

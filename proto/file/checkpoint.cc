@@ -100,10 +100,10 @@ absl::StatusOr<Manifest> VerifyCheckpoint(const std::string& path) {
     listed += static_cast<int64_t>(shard.tensors.size());
   }
   // Each layer has tensors: bounds what the next line makes of a damaged one.
-  if (manifest.model.layers > listed) {
+  if (LayersOf(manifest.model) > listed) {
     return absl::InvalidArgumentError(
         fmt::format("{}/{}: {} tensors are too few for {} layers", path,
-                    kManifestName, listed, manifest.model.layers));
+                    kManifestName, listed, LayersOf(manifest.model)));
   }
   const std::vector<Parameter> parameters = AllParameters(manifest.model);
   for (const Parameter& parameter : parameters) {

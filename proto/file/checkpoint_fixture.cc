@@ -43,7 +43,25 @@ Gpt2Config TestModel(bool tied) {
           .tied_embeddings = tied};
 }
 
-std::vector<TestParameter> TestParameters(const Gpt2Config& model,
+LlamaConfig TestLlama(bool tied) {
+  return {.layers = 2,
+          .hidden = 8,
+          .heads = 4,
+          .kv_heads = 2,
+          .head_dim = 4,
+          .intermediate = 12,
+          .sequence_length = 4,
+          .vocabulary = 16,
+          .rope_theta = 5e5,
+          .rms_norm_epsilon = 1e-5,
+          .tied_embeddings = tied,
+          .rope_scaling = RopeScaling{.factor = 8,
+                                      .low_frequency_factor = 1,
+                                      .high_frequency_factor = 4,
+                                      .original_sequence_length = 8192}};
+}
+
+std::vector<TestParameter> TestParameters(const Architecture& model,
                                           uint64_t seed) {
   Random random(seed);
   std::vector<TestParameter> parameters;
@@ -58,7 +76,7 @@ std::vector<TestParameter> TestParameters(const Gpt2Config& model,
 }
 
 std::string WriteTestCheckpoint(const std::string& directory, int64_t step,
-                                const Gpt2Config& model,
+                                const Architecture& model,
                                 const std::vector<TestParameter>& parameters,
                                 int ranks) {
   const std::string path = directory + "/" + CheckpointName(step);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "proto/architecture.h"
 #include "proto/file/manifest.h"
-#include "proto/gpt2.h"
 
 // Small checkpoints for tests.
 
@@ -22,14 +22,17 @@ struct TestParameter {
 // Two layers of 8, four heads of 2.
 Gpt2Config TestModel(bool tied);
 
+// Two layers of 8, four heads of 4 that share two of keys and values.
+LlamaConfig TestLlama(bool tied);
+
 // The model's parameters with values drawn from `seed`.
-std::vector<TestParameter> TestParameters(const Gpt2Config& model,
+std::vector<TestParameter> TestParameters(const Architecture& model,
                                           uint64_t seed);
 
 // Writes a checkpoint of these parameters, dealt to `ranks` ranks in contiguous
 // pieces, and returns its path below `directory`. Aborts when that fails.
 std::string WriteTestCheckpoint(const std::string& directory, int64_t step,
-                                const Gpt2Config& model,
+                                const Architecture& model,
                                 const std::vector<TestParameter>& parameters,
                                 int ranks);
 

@@ -46,7 +46,7 @@ TEST_F(CheckpointTest, AcceptsAWholeOne) {
           directory_, 100 + ranks, model, TestParameters(model, 1), ranks);
       const auto manifest = VerifyCheckpoint(path);
       ASSERT_TRUE(manifest.ok()) << manifest.status();
-      EXPECT_EQ(manifest->model, model);
+      EXPECT_EQ(manifest->model, Architecture(model));
       EXPECT_EQ(manifest->step, 100 + ranks);
     }
     fs::remove_all(directory_);
@@ -120,7 +120,7 @@ TEST_F(CheckpointTest, NamesTheTensorThatIsMissing) {
 TEST_F(CheckpointTest, NamesATensorOfAnotherModel) {
   const std::string path = Write(1, 1);
   Manifest manifest = ReadManifest(path).value();
-  manifest.model.vocabulary = 17;
+  std::get<Gpt2Config>(manifest.model).vocabulary = 17;
   ASSERT_TRUE(
       WriteFileAtomically(path + "/manifest.json", ManifestToJson(manifest))
           .ok());
@@ -129,15 +129,15 @@ TEST_F(CheckpointTest, NamesATensorOfAnotherModel) {
                 path + "/" + ModelShardName(0, 1) +
                 ": tensor \"transformer.wte.weight\" has the shape [16, 8], "
                 "expected [17, 8]"));
-  manifest.model.vocabulary = 16;
-  manifest.model.tied_embeddings = true;
+  std::get<Gpt2Config>(manifest.model).vocabulary = 16;
+  std::get<Gpt2Config>(manifest.model).tied_embeddings = true;
   ASSERT_TRUE(
       WriteFileAtomically(path + "/manifest.json", ManifestToJson(manifest))
           .ok());
   EXPECT_EQ(VerifyCheckpoint(path).status(),
             absl::InvalidArgumentError(
                 path + "/manifest.json: 87 tensors, the model has 84"));
-  manifest.model.layers = 1 << 24;
+  std::get<Gpt2Config>(manifest.model).layers = 1 << 24;
   ASSERT_TRUE(
       WriteFileAtomically(path + "/manifest.json", ManifestToJson(manifest))
           .ok());

@@ -21,19 +21,19 @@ using Weights = std::map<std::string, std::span<const std::byte>, std::less<>>;
 constexpr char kSingleFile[] = "model.safetensors";
 constexpr char kIndexFile[] = "model.safetensors.index.json";
 constexpr char kHead[] = "lm_head.weight";
-constexpr char kEmbedding[] = "transformer.wte.weight";
 
-// The name of AllParameters for a name in a file: GPT2Model saves its weights
-// without the prefix that GPT2LMHeadModel puts before them.
-std::string GlobalName(const std::string& name) {
-  constexpr std::string_view kPrefix = "transformer.";
-  if (name == kHead || std::string_view(name).starts_with(kPrefix)) return name;
-  return std::string(kPrefix) + name;
+// The name of AllParameters for a name in a file: GPT2Model and LlamaModel save
+// their weights without the prefix that the models with a head put before them.
+std::string GlobalName(const std::string& name, std::string_view prefix) {
+  if (name == kHead || std::string_view(name).starts_with(prefix)) return name;
+  return std::string(prefix) + name;
 }
 
-// Constants of the causal mask that old versions saved with the weights.
-bool IsMask(std::string_view name) {
-  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+// Constants that old versions saved with the weights: causal masks and rotary
+// frequencies.
+bool IsConstant(std::string_view name) {
+  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") ||
+         name.ends_with(".rotary_emb.inv_freq");
 }
 
 // The files that an index names, each once.
@@ -77,10 +77,10 @@ absl::StatusOr<std::set<std::string>> FilesOf(const std::string& directory) {
 // Adds the tensors of `file` that are parameters of the model.
 absl::Status AddWeights(const SafetensorsFile& file,
                         const std::map<std::string, Parameter>& parameters,
-                        Weights& weights) {
+                        std::string_view prefix, Weights& weights) {
   for (const auto& [name, entry] : file.index()) {
-    const std::string global = GlobalName(name);
-    if (IsMask(global)) continue;
+    const std::string global = GlobalName(name, prefix);
+    if (IsConstant(global)) continue;
     const auto parameter = parameters.find(global);
     if (parameter == parameters.end()) {
       return absl::InvalidArgumentError(
@@ -99,9 +99,11 @@ absl::Status AddWeights(const SafetensorsFile& file,
 }
 
 // A tied head may be saved as a copy, but not as something else.
-absl::Status CheckTiedHead(Weights& weights, const std::string& directory) {
+absl::Status CheckTiedHead(const Architecture& config, Weights& weights,
+                           const std::string& directory) {
+  const std::string table = UnitParameters(config, 0).front().name;
   const auto head = weights.find(kHead);
-  const auto embedding = weights.find(kEmbedding);
+  const auto embedding = weights.find(table);
   if (head == weights.end() || embedding == weights.end()) {
     return absl::OkStatus();
   }
@@ -109,26 +111,28 @@ absl::Status CheckTiedHead(Weights& weights, const std::string& directory) {
                   embedding->second.begin(), embedding->second.end())) {
     return absl::InvalidArgumentError(
         fmt::format("{}: {} differs from {}, but config.json ties them",
-                    directory, kHead, kEmbedding));
+                    directory, kHead, table));
   }
   weights.erase(head);
   return absl::OkStatus();
 }
 
 // By name, with the head of a tied model among them.
-std::map<std::string, Parameter> ExpectedParameters(const Gpt2Config& config) {
+std::map<std::string, Parameter> ExpectedParameters(
+    const Architecture& config) {
   std::map<std::string, Parameter> parameters;
   for (const Parameter& parameter : AllParameters(config)) {
     parameters.emplace(parameter.name, parameter);
   }
-  parameters.try_emplace(kHead,
-                         Parameter{kHead, {config.vocabulary, config.hidden}});
+  parameters.try_emplace(
+      kHead, Parameter{kHead, {VocabularyOf(config), HiddenOf(config)}});
   return parameters;
 }
 
 }  // namespace
 
-absl::StatusOr<Gpt2Config> ReadHuggingFaceConfig(const std::string& directory) {
+absl::StatusOr<Architecture> ReadHuggingFaceConfig(
+    const std::string& directory) {
   const std::string path = directory + "/config.json";
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   auto config = HuggingFaceConfigFromJson(text);
@@ -149,17 +153,20 @@ absl::StatusOr<HuggingFaceModel> HuggingFaceModel::Open(
     model.files_.push_back(std::move(file));
   }
   // Bounds the list of parameters that a wrong config.json asks for.
-  if (model.config_.layers > tensors) {
+  if (LayersOf(model.config_) > tensors) {
     return absl::NotFoundError(
         fmt::format("{}: {} tensors are too few for {} layers", directory,
-                    tensors, model.config_.layers));
+                    tensors, LayersOf(model.config_)));
   }
   const auto parameters = ExpectedParameters(model.config_);
+  const std::string_view prefix =
+      std::holds_alternative<LlamaConfig>(model.config_) ? "model."
+                                                         : "transformer.";
   for (const SafetensorsFile& file : model.files_) {
-    RETURN_IF_ERROR(AddWeights(file, parameters, model.weights_));
+    RETURN_IF_ERROR(AddWeights(file, parameters, prefix, model.weights_));
   }
-  if (model.config_.tied_embeddings) {
-    RETURN_IF_ERROR(CheckTiedHead(model.weights_, directory));
+  if (HasTiedEmbeddings(model.config_)) {
+    RETURN_IF_ERROR(CheckTiedHead(model.config_, model.weights_, directory));
   }
   for (const Parameter& parameter : AllParameters(model.config_)) {
     if (model.weights_.contains(parameter.name)) continue;

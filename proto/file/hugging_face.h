@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "proto/architecture.h"
 #include "proto/file/safetensors.h"
-#include "proto/gpt2.h"
 
 // Models in the form that Hugging Face's transformers saves and loads:
 // config.json beside model.safetensors, or beside shards that
@@ -25,13 +25,16 @@ namespace penstock {
 // Errors (all name the file):
 //   NotFound: no config.json.
 //   InvalidArgument: damaged, or a field is missing or out of range.
-//   Unimplemented: not a GPT-2 as in proto/gpt2.h (another model_type,
-//     activation, n_inner or scaling); the message names field and value.
-absl::StatusOr<Gpt2Config> ReadHuggingFaceConfig(const std::string& directory);
+//   Unimplemented: neither a GPT-2 as in proto/gpt2.h nor a Llama as in
+//     proto/llama.h (another model_type, activation, biases or scaling); the
+//     message names field and value.
+absl::StatusOr<Architecture> ReadHuggingFaceConfig(
+    const std::string& directory);
 
 // The weights of such a model under the names of AllParameters. Files may leave
-// out the prefix "transformer.", hold the attention masks that old versions
-// saved, and repeat a tied head. Immutable, so thread-safe.
+// out the prefix "transformer." or "model.", hold the attention masks and
+// rotary frequencies that old versions saved, and repeat a tied head.
+// Immutable, so thread-safe.
 class HuggingFaceModel {
  public:
   // Opens all files and checks that each parameter is there with its shape.
@@ -43,14 +46,14 @@ class HuggingFaceModel {
   //   Unimplemented: weights of another type than F32.
   static absl::StatusOr<HuggingFaceModel> Open(const std::string& directory);
 
-  const Gpt2Config& config() const { return config_; }
+  const Architecture& config() const { return config_; }
 
   // The bytes of a parameter of this model, float32, perhaps unaligned; valid
   // as long as this object. Empty for any other name.
   std::span<const std::byte> Find(std::string_view name) const;
 
  private:
-  Gpt2Config config_;
+  Architecture config_;
   std::vector<SafetensorsFile> files_;
   std::map<std::string, std::span<const std::byte>, std::less<>> weights_;
 };

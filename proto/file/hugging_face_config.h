@@ -5,18 +5,18 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 
 namespace penstock {
 
-// The content of a config.json, as transformers' GPT2Config has it, and the
-// architecture it describes. Pure.
+// The content of a config.json, as transformers' GPT2Config or LlamaConfig has
+// it, and the architecture it describes. Pure.
 //
 // Errors: as ReadHuggingFaceConfig (proto/file/hugging_face.h), but they name
 // no file.
-absl::StatusOr<Gpt2Config> HuggingFaceConfigFromJson(std::string_view text);
+absl::StatusOr<Architecture> HuggingFaceConfigFromJson(std::string_view text);
 
-std::string HuggingFaceConfigToJson(const Gpt2Config& config);
+std::string HuggingFaceConfigToJson(const Architecture& model);
 
 }  // namespace penstock
 

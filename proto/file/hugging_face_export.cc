@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status WriteConfig(const Gpt2Config& model, const std::string& path,
+absl::Status WriteConfig(const Architecture& model, const std::string& path,
                          Disk& disk) {
   const std::string text = HuggingFaceConfigToJson(model);
   ASSIGN_OR_RETURN(const FileDescriptor file, disk.Create(path));
@@ -28,7 +28,7 @@ absl::Status WriteConfig(const Gpt2Config& model, const std::string& path,
 
 absl::Status WriteModel(CheckpointReader& reader, const std::string& directory,
                         Disk& disk) {
-  const Gpt2Config& model = reader.manifest().model;
+  const Architecture& model = reader.manifest().model;
   std::vector<NamedTensor> tensors;
   for (const Parameter& parameter : AllParameters(model)) {
     ASSIGN_OR_RETURN(const std::span<const float> values,

@@ -9,7 +9,7 @@
 namespace penstock {
 
 // Writes the weights of the checkpoint `path` as a Hugging Face directory that
-// transformers loads with GPT2LMHeadModel.from_pretrained. `directory` is
+// transformers loads with AutoModelForCausalLM.from_pretrained. `directory` is
 // created; after a crash it is there completely or not at all.
 //
 // Errors: those of VerifyCheckpoint, and

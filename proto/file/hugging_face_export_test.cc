@@ -34,11 +34,31 @@ TEST_F(HuggingFaceExportTest, WritesTheSameWeights) {
   ASSERT_TRUE(ExportHuggingFace(checkpoint_, base_ + "/hf/", RealDisk()).ok());
   const auto model = HuggingFaceModel::Open(base_ + "/hf");
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_EQ(model->config(), model_);
+  EXPECT_EQ(model->config(), Architecture(model_));
   for (const TestParameter& test : parameters_) {
     const auto bytes = model->Find(test.parameter.name);
     ASSERT_EQ(bytes.size(), 4 * test.weight.size());
     EXPECT_EQ(std::memcmp(bytes.data(), test.weight.data(), bytes.size()), 0);
+  }
+}
+
+// What was imported and trained on goes back to where it came from, to the bit.
+TEST_F(HuggingFaceExportTest, WritesALlamaThatReadsBack) {
+  for (const bool tied : {false, true}) {
+    const LlamaConfig llama = TestLlama(tied);
+    const auto parameters = TestParameters(llama, 2);
+    const std::string checkpoint =
+        WriteTestCheckpoint(base_, tied ? 3 : 2, llama, parameters, 2);
+    const std::string directory = base_ + (tied ? "/tied" : "/untied");
+    ASSERT_TRUE(ExportHuggingFace(checkpoint, directory, RealDisk()).ok());
+    const auto model = HuggingFaceModel::Open(directory);
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->config(), Architecture(llama));
+    for (const TestParameter& test : parameters) {
+      const auto bytes = model->Find(test.parameter.name);
+      ASSERT_EQ(bytes.size(), 4 * test.weight.size());
+      EXPECT_EQ(std::memcmp(bytes.data(), test.weight.data(), bytes.size()), 0);
+    }
   }
 }
 

@@ -21,14 +21,14 @@ namespace fs = std::filesystem;
 
 class HuggingFaceTest : public testing::Test {
  protected:
-  void SetUp() override { Reset(/*tied=*/true); }
+  void SetUp() override { Reset(TestModel(/*tied=*/true)); }
 
   // A new directory with the config, and the model's tensors in memory.
-  void Reset(bool tied) {
+  void Reset(const Architecture& model) {
     directory_ = testing::TempDir() + "/hugging_face";
     fs::remove_all(directory_);
     fs::create_directories(directory_);
-    model_ = TestModel(tied);
+    model_ = model;
     parameters_ = TestParameters(model_, 1);
     tensors_.clear();
     for (const TestParameter& test : parameters_) {
@@ -67,20 +67,24 @@ class HuggingFaceTest : public testing::Test {
   }
 
   std::string directory_;
-  Gpt2Config model_;
+  Architecture model_;
   std::vector<TestParameter> parameters_;
   std::vector<NamedTensor> tensors_;
 };
 
 TEST_F(HuggingFaceTest, ReadsOneFile) {
   for (const bool tied : {false, true}) {
-    Reset(tied);
+    Reset(TestModel(tied));
+    Write("model.safetensors", tensors_);
+    ExpectTheModel();
+    Reset(TestLlama(tied));
     Write("model.safetensors", tensors_);
     ExpectTheModel();
   }
 }
 
 TEST_F(HuggingFaceTest, ReadsShards) {
+  Reset(TestLlama(/*tied=*/false));
   const size_t half = tensors_.size() / 2;
   Write("a.safetensors", {tensors_.begin(), tensors_.begin() + half});
   Write("b.safetensors", {tensors_.begin() + half, tensors_.end()});
@@ -98,6 +102,28 @@ TEST_F(HuggingFaceTest, ReadsNamesWithoutThePrefix) {
   }
   Write("model.safetensors", tensors_);
   ExpectTheModel();
+  Reset(TestLlama(/*tied=*/true));
+  for (NamedTensor& tensor : tensors_) {
+    tensor.name = tensor.name.substr(std::strlen("model."));
+  }
+  Write("model.safetensors", tensors_);
+  ExpectTheModel();
+}
+
+TEST_F(HuggingFaceTest, IgnoresFrequenciesAndCopiesOfATiedHead) {
+  Reset(TestLlama(/*tied=*/true));
+  const std::vector<float> frequencies(2, 1.0f);
+  tensors_.push_back(
+      {"model.layers.1.self_attn.rotary_emb.inv_freq", {2}, frequencies});
+  tensors_.push_back({"lm_head.weight", parameters_[0].parameter.shape,
+                      parameters_[0].weight});
+  Write("model.safetensors", tensors_);
+  ExpectTheModel();
+  tensors_.back().values = parameters_[0].exp_avg;
+  Write("model.safetensors", tensors_);
+  EXPECT_EQ(Complaint(),
+            ": lm_head.weight differs from model.embed_tokens.weight, but "
+            "config.json ties them");
 }
 
 TEST_F(HuggingFaceTest, IgnoresMasksAndCopiesOfATiedHead) {

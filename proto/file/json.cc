@@ -105,6 +105,20 @@ absl::StatusOr<int64_t> JsonInteger(const json& object, const char* key) {
   return value->get<int64_t>();
 }
 
+absl::StatusOr<int64_t> JsonExtent(const json& object, const char* key,
+                                   int64_t most) {
+  ASSIGN_OR_RETURN(const int64_t extent, JsonInteger(object, key));
+  if (extent >= 1 && extent <= most) return extent;
+  return absl::InvalidArgumentError(
+      fmt::format("field \"{}\" is {}, outside of 1 to {}", key, extent, most));
+}
+
+absl::StatusOr<double> JsonReal(const json& object, const char* key) {
+  ASSIGN_OR_RETURN(const json* value, Field(object, key));
+  if (!value->is_number()) return WrongType(key, "a number");
+  return value->get<double>();
+}
+
 absl::StatusOr<uint64_t> JsonUnsigned(const json& object, const char* key) {
   ASSIGN_OR_RETURN(const json* value, Field(object, key));
   if (!value->is_number_unsigned()) {

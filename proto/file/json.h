@@ -30,6 +30,12 @@ absl::StatusOr<nlohmann::json> ParseJson(std::string_view text);
 //     when it does not fit.
 absl::StatusOr<int64_t> JsonInteger(const nlohmann::json& object,
                                     const char* key);
+// The size of something, 1 to `most`: bounded, so that what is computed from it
+// cannot overflow.
+absl::StatusOr<int64_t> JsonExtent(const nlohmann::json& object,
+                                   const char* key,
+                                   int64_t most = int64_t{1} << 24);
+absl::StatusOr<double> JsonReal(const nlohmann::json& object, const char* key);
 absl::StatusOr<uint64_t> JsonUnsigned(const nlohmann::json& object,
                                       const char* key);
 absl::StatusOr<std::string> JsonString(const nlohmann::json& object,

@@ -8,6 +8,7 @@
 #include "nlohmann/json.hpp"
 #include "proto/base/file.h"
 #include "proto/base/status_macros.h"
+#include "proto/file/architecture_json.h"
 #include "proto/file/json.h"
 
 namespace penstock {
@@ -31,27 +32,6 @@ bool IsPlainName(std::string_view name) {
 bool IsChecksum(std::string_view text) {
   return text.size() == 32 &&
          text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
-// Bounded, so that what is computed from it cannot overflow.
-absl::StatusOr<int64_t> ReadExtent(const json& object, const char* key) {
-  constexpr int64_t kExtentMax = int64_t{1} << 24;
-  ASSIGN_OR_RETURN(const int64_t extent, JsonInteger(object, key));
-  if (extent >= 1 && extent <= kExtentMax) return extent;
-  return Invalid(fmt::format("field \"{}\" is {}, outside of 1 to {}", key,
-                             extent, kExtentMax));
-}
-
-absl::StatusOr<Gpt2Config> ReadModel(const json& object) {
-  Gpt2Config model;
-  ASSIGN_OR_RETURN(model.layers, ReadExtent(object, "layers"));
-  ASSIGN_OR_RETURN(model.hidden, ReadExtent(object, "hidden"));
-  ASSIGN_OR_RETURN(model.heads, ReadExtent(object, "heads"));
-  ASSIGN_OR_RETURN(model.sequence_length,
-                   ReadExtent(object, "sequence_length"));
-  ASSIGN_OR_RETURN(model.vocabulary, ReadExtent(object, "vocabulary"));
-  ASSIGN_OR_RETURN(model.tied_embeddings, JsonBool(object, "tied_embeddings"));
-  return model;
 }
 
 absl::StatusOr<ShardFile> ReadShard(const json& object) {
@@ -140,7 +120,6 @@ std::string OptimizerShardName(int rank, int ranks) {
 
 std::string ManifestToJson(const Manifest& manifest) {
   using ordered = nlohmann::ordered_json;
-  const Gpt2Config& model = manifest.model;
   ordered shards = ordered::array();
   for (const ShardFile& shard : manifest.shards) {
     shards.push_back({{"file", shard.file},
@@ -154,13 +133,7 @@ std::string ManifestToJson(const Manifest& manifest) {
       {"job", manifest.job},
       {"epoch", manifest.epoch},
       {"step", manifest.step},
-      {"model",
-       {{"layers", model.layers},
-        {"hidden", model.hidden},
-        {"heads", model.heads},
-        {"sequence_length", model.sequence_length},
-        {"vocabulary", model.vocabulary},
-        {"tied_embeddings", model.tied_embeddings}}},
+      {"model", ArchitectureToJson(manifest.model)},
       {"data",
        {{"samples", manifest.samples},
         {"order", manifest.shuffled ? "shuffled" : "sequential"},
@@ -178,7 +151,7 @@ absl::StatusOr<Manifest> ManifestFromJson(std::string_view text) {
   ASSIGN_OR_RETURN(manifest.step, JsonInteger(object, "step"));
   if (manifest.step < 0) return Invalid("a negative step");
   ASSIGN_OR_RETURN(const json* model, JsonObject(object, "model"));
-  ASSIGN_OR_RETURN(manifest.model, ReadModel(*model));
+  ASSIGN_OR_RETURN(manifest.model, ArchitectureFromJson(*model));
   ASSIGN_OR_RETURN(const json* data, JsonObject(object, "data"));
   RETURN_IF_ERROR(ReadData(*data, manifest));
   ASSIGN_OR_RETURN(const json* shards, JsonArray(object, "shards"));

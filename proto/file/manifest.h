@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 
 // A checkpoint is a directory, named by the optimizer updates in its weights:
 //
@@ -19,12 +19,13 @@
 //     optimizer-00001-of-00002.safetensors
 //     manifest.json                         the Manifest below
 //
-// Tensors have the global names and shapes of AllParameters (proto/gpt2.h),
-// each once, so shards can be read by any number of ranks; which shard has a
-// tensor follows from nothing but the manifest. Ranks write their shards into
-// the directory TemporaryCheckpointPath; when all are synced, the leading rank
-// adds the manifest, syncs, and renames the directory. So a directory of the
-// name above is complete, or something outside damaged it.
+// Tensors have the global names and shapes of AllParameters
+// (proto/architecture.h), each once, so shards can be read by any number of
+// ranks; which shard has a tensor follows from nothing but the manifest. Ranks
+// write their shards into the directory TemporaryCheckpointPath; when all are
+// synced, the leading rank adds the manifest, syncs, and renames the directory.
+// So a directory of the name above is complete, or something outside damaged
+// it.
 
 namespace penstock {
 
@@ -39,7 +40,7 @@ struct Manifest {
   std::string job;
   uint64_t epoch = 0;  // Of the plan that wrote it.
   int64_t step = 0;    // Optimizer updates in the weights.
-  Gpt2Config model;
+  Architecture model;
   // The data cursor: samples [0, samples) were consumed.
   int64_t samples = 0;
   bool shuffled = false;

@@ -54,13 +54,51 @@ TEST(ManifestTest, MatchesGolden) {
   const auto manifest = ManifestFromJson(kGolden);
   ASSERT_TRUE(manifest.ok()) << manifest.status();
   EXPECT_EQ(ManifestToJson(*manifest), kGolden);
-  EXPECT_EQ(manifest->model, (Gpt2Config{.layers = 8,
-                                         .hidden = 256,
-                                         .heads = 8,
-                                         .sequence_length = 128,
-                                         .vocabulary = 257,
-                                         .tied_embeddings = false}));
+  EXPECT_EQ(manifest->model,
+            Architecture(Gpt2Config{.layers = 8,
+                                    .hidden = 256,
+                                    .heads = 8,
+                                    .sequence_length = 128,
+                                    .vocabulary = 257,
+                                    .tied_embeddings = false}));
   EXPECT_EQ(manifest->seed, UINT64_MAX);
+}
+
+// A GPT-2's manifest is as it was before there were others.
+TEST(ManifestTest, KeepsALlama) {
+  Manifest manifest = ManifestFromJson(kGolden).value();
+  LlamaConfig llama{.layers = 2,
+                    .hidden = 64,
+                    .heads = 8,
+                    .kv_heads = 2,
+                    .head_dim = 16,
+                    .intermediate = 160,
+                    .sequence_length = 32,
+                    .vocabulary = 256,
+                    .rope_theta = 500000,
+                    .rms_norm_epsilon = 1e-5,
+                    .tied_embeddings = true};
+  for (const bool scaled : {false, true}) {
+    if (scaled) llama.rope_scaling = RopeScaling{8, 1, 4, 8192};
+    manifest.model = llama;
+    const auto read = ManifestFromJson(ManifestToJson(manifest));
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->model, Architecture(llama));
+  }
+}
+
+TEST(ManifestTest, RefusesModelsItDoesNotKnow) {
+  const std::string layers = "\"layers\": 8";
+  EXPECT_EQ(
+      ManifestFromJson(Replaced(layers, "\"architecture\": \"t5\", " + layers))
+          .status()
+          .message(),
+      "architecture \"t5\", expected \"llama\"");
+  EXPECT_EQ(ManifestFromJson(
+                Replaced(layers, "\"architecture\": \"llama\", " + layers))
+                .status()
+                .message(),
+            "field \"kv_heads\" missing");
 }
 
 TEST(ManifestTest, NamesArePartOfTheFormat) {

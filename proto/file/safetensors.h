@@ -14,7 +14,6 @@
 #include "absl/status/statusor.h"
 #include "proto/base/file.h"
 #include "proto/file/disk.h"
-#include "proto/gpt2.h"
 
 // safetensors: 8 bytes little-endian N, N bytes of JSON that map each tensor's
 // name to its type, shape and byte range, then the bytes. No code, no pickle.

@@ -16,7 +16,7 @@
 namespace penstock {
 namespace {
 
-std::vector<Parameter> ByName(const Gpt2Config& model) {
+std::vector<Parameter> ByName(const Architecture& model) {
   std::vector<Parameter> parameters = AllParameters(model);
   std::sort(
       parameters.begin(), parameters.end(),

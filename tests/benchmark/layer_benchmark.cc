@@ -10,8 +10,8 @@
 
 #include "benchmark/benchmark.h"
 #include "proto/base/check.h"
-#include "worker/model/gpt2_layers.h"
 #include "worker/model/init.h"
+#include "worker/model/make_layer.h"
 
 namespace penstock {
 namespace {
@@ -38,7 +38,7 @@ class Bench {
       weights.push_back({Upload(values), Floats(parameter.count())});
     }
     auto layer =
-        MakeGpt2Layer(kConfig, unit, kBatch, *backend_, weights, 1.0f / kRows);
+        MakeLayer(kConfig, unit, kBatch, *backend_, weights, 1.0f / kRows);
     PENSTOCK_CHECK(layer.ok());
     layer_ = *std::move(layer);
     MakeMicrobatch();

@@ -117,6 +117,25 @@ class TrainingTest(unittest.TestCase):
         source, _ = self.train("source-again", spec())
         self.assertLess(metrics[0]["loss"], source[0]["loss"])
 
+    def test_a_llama_trains_and_its_export_starts_another_job(self):
+        model = {"llama": {"layers": 3, "hidden": 32, "heads": 4,
+                           "kv_heads": 2, "intermediate": 48,
+                           "sequence_length": 32, "vocabulary": 256}}
+        metrics, job = self.train("llama", spec(model=model, pipeline=2))
+        self.assertLess(metrics[-1]["loss"], metrics[0]["loss"])
+        _, wide = self.train("llama-wide", spec(
+            model=model, parallelism={"pipeline": 4, "schedule": "zb-h1"}))
+        self.assertEqual(self.hash_of(wide), self.hash_of(job))
+        self.cluster.run_local("checkpoint", "export", job["checkpoint"],
+                               "--format", "hf", "-o", "llama-exported")
+        self.assertEqual(
+            self.cluster.run_local("checkpoint", "hash",
+                                   "llama-exported").strip(),
+            self.hash_of(job))
+        sequel, _ = self.train("llama-sequel", spec(
+            model={"init_from": "llama-exported"}, steps=2))
+        self.assertLess(sequel[0]["loss"], metrics[0]["loss"])
+
     def test_a_damaged_checkpoint_is_found(self):
         _, job = self.train("damaged", spec())
         shard = next(f for f in os.listdir(job["checkpoint"])
@@ -151,6 +170,11 @@ class TrainingTest(unittest.TestCase):
             (spec(model={"gpt2": {"layers": 3, "hidden": 32, "heads": 3,
                                   "sequence_length": 32, "vocabulary": 256}}),
              ["heads", "3"]),
+            (spec(model={"llama": {"layers": 3, "hidden": 32, "heads": 4,
+                                   "kv_heads": 3, "intermediate": 48,
+                                   "sequence_length": 32,
+                                   "vocabulary": 256}}),
+             ["model.llama.kv_heads", "3"]),
             (spec(model={"gpt2": {"layers": 3, "hiden": 32}}),
              ["hiden", "hidden"]),
             (spec(model={"gpt2": {"layers": 3, "hidden": 32, "heads": 2,

@@ -29,17 +29,34 @@ class MemoryTest : public testing::Test {
   }
   ~MemoryTest() override { std::filesystem::remove_all(root_); }
 
-  Plan PlanOf(int64_t pipeline, const std::string& schedule, bool tied,
+  static Architecture Gpt2(bool tied) {
+    return Gpt2Config{.layers = 6,
+                      .hidden = 128,
+                      .heads = 4,
+                      .sequence_length = 64,
+                      .vocabulary = 512,
+                      .tied_embeddings = tied};
+  }
+
+  static Architecture Llama(bool tied) {
+    return LlamaConfig{.layers = 6,
+                       .hidden = 128,
+                       .heads = 8,
+                       .kv_heads = 2,
+                       .head_dim = 32,
+                       .intermediate = 336,
+                       .sequence_length = 64,
+                       .vocabulary = 512,
+                       .tied_embeddings = tied};
+  }
+
+  Plan PlanOf(int64_t pipeline, const std::string& schedule,
+              const Architecture& model,
               Recompute recompute = Recompute::kNever,
               bool optimistic = false) const {
     JobSpec spec;
     spec.name = "memory";
-    spec.model.architecture = Gpt2Config{.layers = 6,
-                                         .hidden = 128,
-                                         .heads = 4,
-                                         .sequence_length = 64,
-                                         .vocabulary = 512,
-                                         .tied_embeddings = tied};
+    spec.model.architecture = model;
     spec.data.tokens = root_ + "/tokens.bin";
     spec.batch = {.micro_batch_size = 2, .micro_batches = 6};
     spec.parallelism = {.pipeline = pipeline,
@@ -87,8 +104,9 @@ TEST_F(MemoryTest, TheArenaIsWhatTheForecastSays) {
         SCOPED_TRACE(testing::Message() << "tied " << tied << " " << pipeline
                                         << " ranks " << schedule);
         ExpectTheForecastsArena(
-            PlanOf(pipeline, schedule, tied, Recompute::kNever,
+            PlanOf(pipeline, schedule, Gpt2(tied), Recompute::kNever,
                    /*optimistic=*/pipeline > 1 && schedule != "seq1f1b"));
+        ExpectTheForecastsArena(PlanOf(pipeline, schedule, Llama(tied)));
       }
     }
     for (const char* schedule :
@@ -97,7 +115,7 @@ TEST_F(MemoryTest, TheArenaIsWhatTheForecastSays) {
            {Recompute::kNever, Recompute::kAlways}) {
         SCOPED_TRACE(testing::Message() << "tied " << tied << " " << schedule
                                         << static_cast<int>(recompute));
-        ExpectTheForecastsArena(PlanOf(2, schedule, tied, recompute));
+        ExpectTheForecastsArena(PlanOf(2, schedule, Gpt2(tied), recompute));
       }
     }
   }
@@ -105,10 +123,10 @@ TEST_F(MemoryTest, TheArenaIsWhatTheForecastSays) {
 
 TEST_F(MemoryTest, TheVersionsOfWeightsAreInBoth) {
   for (const int pipeline : {2, 4}) {
-    const Plan plain = PlanOf(pipeline, "1f1b", /*tied=*/false);
+    const Plan plain = PlanOf(pipeline, "1f1b", Gpt2(/*tied=*/false));
     for (const char* schedule : {"pipedream", "pipedream-2bw"}) {
       if (schedule == std::string("pipedream-2bw") && pipeline == 4) continue;
-      const Plan plan = PlanOf(pipeline, schedule, /*tied=*/false);
+      const Plan plan = PlanOf(pipeline, schedule, Gpt2(/*tied=*/false));
       ExpectTheForecastsArena(plan);
       EXPECT_GT(plan.ranks[0].memory.weights,
                 1.9 * static_cast<double>(plain.ranks[0].memory.weights));
@@ -119,7 +137,7 @@ TEST_F(MemoryTest, TheVersionsOfWeightsAreInBoth) {
 // What the tests themselves keep of each step is a few kilobytes.
 TEST_F(MemoryTest, StepsAfterTheFirstAllocateNothingThatStays) {
   constexpr int64_t kNoise = 64 << 10;
-  const Plan plan = PlanOf(2, "1f1b", /*tied=*/true);
+  const Plan plan = PlanOf(2, "1f1b", Llama(/*tied=*/true));
   std::vector<int64_t> in_use;
   const auto result = RunInProcess(
       plan,

@@ -118,6 +118,66 @@ TEST_F(BitIdentityTest, WidthsAndSchedulesGiveTheSameBits) {
   }
 }
 
+// Grouped queries, heads that are not hidden wide, and scaled frequencies.
+LlamaConfig Llama(bool tied) {
+  return {.layers = 7,
+          .hidden = 24,
+          .heads = 4,
+          .kv_heads = 2,
+          .head_dim = 10,
+          .intermediate = 36,
+          .sequence_length = 16,
+          .vocabulary = 61,
+          .rope_theta = 500,
+          .tied_embeddings = tied,
+          .rope_scaling = RopeScaling{.factor = 2,
+                                      .low_frequency_factor = 1,
+                                      .high_frequency_factor = 4,
+                                      .original_sequence_length = 8}};
+}
+
+// Every way to order and to split the passes, without every schedule.
+TEST_F(BitIdentityTest, ALlamaHasTheSameBitsAtEveryWidthToo) {
+  for (const bool tied : {false, true}) {
+    JobSpec spec = Spec(1, "1f1b", tied);
+    spec.model.architecture = Llama(tied);
+    const Outcome expected = Train(PlanOf(spec));
+    ASSERT_EQ(std::ssize(expected.losses), kSteps);
+    EXPECT_LT(expected.losses.back(), expected.losses.front());
+    for (const int64_t pipeline : {2, 3, 4}) {
+      for (const char* schedule :
+           {"naive", "gpipe", "1f1b", "interleaved-1f1b", "zb-h1", "zbv"}) {
+        SCOPED_TRACE(testing::Message() << "tied " << tied << " pipeline "
+                                        << pipeline << " " << schedule);
+        spec.parallelism = {.pipeline = pipeline, .schedule = schedule};
+        spec.batch = {.micro_batch_size = 2, .micro_batches = 4};
+        if (pipeline == 3 && schedule == std::string("interleaved-1f1b")) {
+          continue;  // Its micro-batches must be a multiple of the ranks.
+        }
+        const Plan plan = PlanOf(spec);
+        EXPECT_EQ(Train(plan), expected);
+        if (pipeline > 2) continue;
+        EXPECT_EQ(Train(plan, {.link = LinkKind::kGrpc}), expected);
+      }
+    }
+    spec.parallelism = {.pipeline = 2, .schedule = "1f1b"};
+    spec.parallelism.recompute = Recompute::kAlways;
+    EXPECT_EQ(Train(PlanOf(spec)), expected);
+  }
+}
+
+TEST_F(BitIdentityTest, ALlamaResumesAtAnotherWidthWithTheSameBits) {
+  JobSpec spec = Spec(3, "1f1b", /*tied=*/true);
+  spec.model.architecture = Llama(/*tied=*/true);
+  const Outcome whole = Train(PlanOf(spec));
+  spec.name += "-resumed";
+  const Outcome first = Train(PlanOf(spec), {.pause_after_step = kSteps / 2});
+  spec.parallelism.pipeline = 2;
+  Plan plan = PlanOf(spec);
+  plan.start = {.step = kSteps / 2, .checkpoint = first.checkpoint};
+  EXPECT_EQ(Train(plan).hash, whole.hash);
+}
+
 // Two and four ranks, and where the schedule leaves the stages per rank open
 // also eight stages in all.
 std::vector<ParallelismSpec> ShapesOf(const ScheduleInfo& schedule) {
@@ -136,7 +196,8 @@ std::vector<ParallelismSpec> ShapesOf(const ScheduleInfo& schedule) {
 TEST_F(BitIdentityTest, EverySynchronousScheduleGivesTheBitsOfItsReference) {
   for (const bool tied : {false, true}) {
     JobSpec spec = Spec(1, "1f1b", tied);
-    std::get<Gpt2Config>(spec.model.architecture).layers = 7;
+    std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
+        .layers = 7;
     spec.batch = {.micro_batch_size = 1, .micro_batches = 8};
     const Outcome in_order = Train(PlanOf(spec));
     ASSERT_EQ(std::ssize(in_order.losses), kSteps);
@@ -169,7 +230,8 @@ TEST_F(BitIdentityTest, EverySynchronousScheduleGivesTheBitsOfItsReference) {
 TEST_F(BitIdentityTest, ASynthesizedScheduleGivesTheBitsOfOneProcess) {
   for (const bool tied : {false, true}) {
     JobSpec spec = Spec(1, "1f1b", tied);
-    std::get<Gpt2Config>(spec.model.architecture).layers = 7;
+    std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
+        .layers = 7;
     spec.batch = {.micro_batch_size = 1, .micro_batches = 8};
     const Outcome expected = Train(PlanOf(spec));
     for (const int64_t pipeline : {2, 4}) {
@@ -189,7 +251,8 @@ TEST_F(BitIdentityTest, RecomputingGivesTheSameBits) {
   for (const char* schedule :
        {"gpipe-lifo", "1f1b", "zb-h1", "zbv", "dualpipev", "dualpipe"}) {
     JobSpec spec = Spec(2, schedule, /*tied=*/true);
-    std::get<Gpt2Config>(spec.model.architecture).layers = 5;
+    std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
+        .layers = 5;
     spec.batch = {.micro_batch_size = 1, .micro_batches = 6};
     const Outcome expected = Train(PlanOf(spec));
     for (const Recompute recompute :

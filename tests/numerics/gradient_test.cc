@@ -12,6 +12,7 @@
 #include "proto/base/random.h"
 #include "tests/numerics/layer_rig.h"
 #include "tests/numerics/reference_gpt2.h"
+#include "tests/numerics/reference_llama.h"
 
 namespace penstock {
 namespace {
@@ -20,7 +21,7 @@ constexpr int64_t kBatch = 2;
 constexpr float kLossScale = 0.25f;  // Exact, so it adds no rounding.
 
 // Odd sizes, so that no vector width divides them.
-Gpt2Config Config(bool tied) {
+Gpt2Config Gpt2(bool tied) {
   return {.layers = 1,
           .hidden = 6,
           .heads = 2,
@@ -29,10 +30,26 @@ Gpt2Config Config(bool tied) {
           .tied_embeddings = tied};
 }
 
+// Likewise, with two heads of queries to one of keys and values, and heads
+// whose width is not hidden.
+LlamaConfig Llama(bool tied) {
+  return {.layers = 1,
+          .hidden = 6,
+          .heads = 4,
+          .kv_heads = 2,
+          .head_dim = 6,
+          .intermediate = 7,
+          .sequence_length = 5,
+          .vocabulary = 11,
+          .rope_theta = 50,
+          .rms_norm_epsilon = 1e-5,
+          .tied_embeddings = tied};
+}
+
 struct Case {
   const char* name;
   int64_t unit;
-  bool tied;
+  Architecture model;
 
   friend void PrintTo(const Case& unit, std::ostream* out) {
     *out << unit.name;
@@ -53,7 +70,7 @@ Vector Widen(const std::vector<float>& values) {
 }
 
 // Gains around 1, all else around 0 and large enough to saturate nothing.
-std::vector<std::vector<float>> DrawWeights(const Gpt2Config& config,
+std::vector<std::vector<float>> DrawWeights(const Architecture& config,
                                             int64_t unit, uint64_t seed) {
   Random random(seed);
   std::vector<std::vector<float>> weights;
@@ -66,35 +83,48 @@ std::vector<std::vector<float>> DrawWeights(const Gpt2Config& config,
   return weights;
 }
 
-MicrobatchInput DrawInput(const Gpt2Config& config, int64_t batch,
+MicrobatchInput DrawInput(const Architecture& config, int64_t batch,
                           uint64_t seed) {
   Random random(seed);
-  const size_t rows = static_cast<size_t>(batch * config.sequence_length);
+  const size_t rows = static_cast<size_t>(batch * SequenceLengthOf(config));
   MicrobatchInput input;
   for (size_t r = 0; r < rows; ++r) {
-    const uint64_t vocabulary = static_cast<uint64_t>(config.vocabulary);
+    const uint64_t vocabulary = static_cast<uint64_t>(VocabularyOf(config));
     input.tokens.push_back(static_cast<int32_t>(random.Below(vocabulary)));
     input.labels.push_back(static_cast<int32_t>(random.Below(vocabulary)));
   }
-  const size_t count = rows * static_cast<size_t>(config.hidden);
+  const size_t count = rows * static_cast<size_t>(HiddenOf(config));
   input.x = Draw(random, count, 0, 1);
   input.dy = Draw(random, count, 0, 1);
   return input;
 }
 
+// What the unit puts out: y, or the losses.
+Vector Reference(const Architecture& model, int64_t unit,
+                 const Parameters& weights, const Vector& x,
+                 const MicrobatchInput& input) {
+  return std::visit(
+      [&](const auto& config) {
+        if (unit == 0) {
+          return ReferenceEmbedding(config, weights, input.tokens);
+        }
+        return unit == UnitCount(config) - 1
+                   ? ReferenceHead(config, weights, x, input.labels)
+                   : ReferenceBlock(config, weights, x);
+      },
+      model);
+}
+
 // What the layer's gradients are the gradients of: <y, dy>, or the scaled loss.
-double Objective(const Gpt2Config& config, int64_t unit,
+double Objective(const Architecture& config, int64_t unit,
                  const Parameters& weights, const Vector& x,
                  const MicrobatchInput& input) {
   double sum = 0;
+  const Vector y = Reference(config, unit, weights, x, input);
   if (unit == UnitCount(config) - 1) {
-    for (const double loss : ReferenceHead(config, weights, x, input.labels)) {
-      sum += loss * kLossScale;
-    }
+    for (const double loss : y) sum += loss * kLossScale;
     return sum;
   }
-  const Vector y = unit == 0 ? ReferenceEmbedding(config, weights, input.tokens)
-                             : ReferenceBlock(config, weights, x);
   for (size_t i = 0; i < y.size(); ++i) sum += y[i] * input.dy[i];
   return sum;
 }
@@ -135,7 +165,7 @@ void ExpectClose(const std::vector<float>& actual, const Vector& expected) {
 class GradientTest : public testing::TestWithParam<Case> {
  protected:
   GradientTest()
-      : config_(Config(GetParam().tied)),
+      : config_(GetParam().model),
         unit_(GetParam().unit),
         backend_(MakeCpuBackend()),
         weights_(DrawWeights(config_, unit_, /*seed=*/1)) {}
@@ -182,7 +212,7 @@ class GradientTest : public testing::TestWithParam<Case> {
     }
   }
 
-  const Gpt2Config config_;
+  const Architecture config_;
   const int64_t unit_;
   const std::unique_ptr<Backend> backend_;
   const std::vector<std::vector<float>> weights_;
@@ -194,10 +224,8 @@ TEST_P(GradientTest, OutputMatchesFloat64) {
   const RigPass pass = rig.MakePass(input);
   rig.Forward(pass);
   if (!IsHead()) {
-    ExpectClose(pass.ReadY(),
-                IsEmbedding()
-                    ? ReferenceEmbedding(config_, WideWeights(), input.tokens)
-                    : ReferenceBlock(config_, WideWeights(), Widen(input.x)));
+    ExpectClose(pass.ReadY(), Reference(config_, unit_, WideWeights(),
+                                        Widen(input.x), input));
     EXPECT_EQ(rig.LossSum(pass), 0);
     return;
   }
@@ -282,8 +310,14 @@ TEST_P(GradientTest, UsesNoMoreMemoryThanItsCostSays) {
 
 INSTANTIATE_TEST_SUITE_P(
     Units, GradientTest,
-    testing::Values(Case{"embedding", 0, true}, Case{"block", 1, true},
-                    Case{"tied_head", 2, true}, Case{"untied_head", 2, false}),
+    testing::Values(Case{"embedding", 0, Gpt2(true)},
+                    Case{"block", 1, Gpt2(true)},
+                    Case{"tied_head", 2, Gpt2(true)},
+                    Case{"untied_head", 2, Gpt2(false)},
+                    Case{"llama_embedding", 0, Llama(true)},
+                    Case{"llama_block", 1, Llama(true)},
+                    Case{"llama_tied_head", 2, Llama(true)},
+                    Case{"llama_untied_head", 2, Llama(false)}),
     [](const auto& info) { return std::string(info.param.name); });
 
 // More tokens and a larger vocabulary than one block of logits takes. The

@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "proto/base/check.h"
-#include "worker/model/gpt2_layers.h"
+#include "worker/model/make_layer.h"
 
 namespace penstock {
 
-RigPass::RigPass(Backend& backend, const Gpt2Config& config,
+RigPass::RigPass(Backend& backend, const Architecture& config,
                  const UnitCost& cost, const MicrobatchInput& input)
     : rows_(static_cast<int64_t>(input.tokens.size())),
-      hidden_(config.hidden),
+      hidden_(HiddenOf(config)),
       tokens_(DeviceBuffer::Of(backend, input.tokens)),
       labels_(DeviceBuffer::Of(backend, input.labels)),
       x_(DeviceBuffer::Of(backend, input.x)),
@@ -25,13 +25,13 @@ bool RigPass::GuardsAreIntact() const {
          deferred_.GuardIsIntact();
 }
 
-LayerRig::LayerRig(Backend& backend, const Gpt2Config& config, int64_t unit,
+LayerRig::LayerRig(Backend& backend, const Architecture& config, int64_t unit,
                    int64_t batch,
                    const std::vector<std::vector<float>>& weights,
                    float loss_scale)
     : backend_(backend),
       config_(config),
-      cost_(CostOfUnit(config, unit, batch * config.sequence_length)),
+      cost_(CostOfUnit(config, unit, batch * SequenceLengthOf(config))),
       scratch_(backend, cost_.scratch_bytes) {
   std::vector<LayerWeight> on_device;
   for (const std::vector<float>& weight : weights) {
@@ -40,8 +40,7 @@ LayerRig::LayerRig(Backend& backend, const Gpt2Config& config, int64_t unit,
         DeviceBuffer::Zeros(backend, static_cast<int64_t>(weight.size())));
     on_device.push_back({values_.back().floats(), gradients_.back().floats()});
   }
-  auto layer =
-      MakeGpt2Layer(config, unit, batch, backend, on_device, loss_scale);
+  auto layer = MakeLayer(config, unit, batch, backend, on_device, loss_scale);
   PENSTOCK_CHECK(layer.ok());
   layer_ = *std::move(layer);
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 #include "tests/numerics/device_buffer.h"
 #include "worker/model/layer.h"
 
@@ -24,7 +24,7 @@ struct MicrobatchInput {
 // CostOfUnit says.
 class RigPass {
  public:
-  RigPass(Backend& backend, const Gpt2Config& config, const UnitCost& cost,
+  RigPass(Backend& backend, const Architecture& config, const UnitCost& cost,
           const MicrobatchInput& input);
 
   LayerMemory memory(const DeviceBuffer& scratch) const {
@@ -57,7 +57,7 @@ class RigPass {
 // One layer with weights on the device. Failures of the layer end the process.
 class LayerRig {
  public:
-  LayerRig(Backend& backend, const Gpt2Config& config, int64_t unit,
+  LayerRig(Backend& backend, const Architecture& config, int64_t unit,
            int64_t batch, const std::vector<std::vector<float>>& weights,
            float loss_scale);
 
@@ -72,7 +72,7 @@ class LayerRig {
 
  private:
   Backend& backend_;
-  const Gpt2Config config_;
+  const Architecture config_;
   const UnitCost cost_;
   DeviceBuffer scratch_;  // Of all passes: nothing in it outlives a call.
   std::vector<DeviceBuffer> values_;

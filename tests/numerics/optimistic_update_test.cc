@@ -186,7 +186,8 @@ TEST_F(OptimisticUpdateTest, GivesThemWithReplicasAndTiedEmbeddings) {
       SCOPED_TRACE(testing::Message()
                    << "clip " << static_cast<int>(clip) << " tied " << tied);
       JobSpec spec = Spec(2, "1f1b", true);
-      std::get<Gpt2Config>(spec.model.architecture).tied_embeddings = tied;
+      std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
+          .tied_embeddings = tied;
       spec.parallelism.data = 2;
       ExpectTheSameBits(spec, clip);
     }

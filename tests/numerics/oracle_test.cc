@@ -1,4 +1,4 @@
-// Trains two small models for 20 steps and compares with what PyTorch got in
+// Trains small models for 10 or 20 steps and compares with what PyTorch got in
 // float64 (testdata/README.md): loss and gradient norm of every step, the norm
 // of every tensor's first gradient and final value.
 //
@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "proto/base/file.h"
+#include "proto/file/hugging_face_config.h"
 #include "proto/file/safetensors.h"
 #include "tests/numerics/trainer.h"
 
@@ -50,13 +51,8 @@ LayerTrainer::Norms NormsOf(const LayerTrainer::Weights& weights) {
 class OracleTest : public testing::TestWithParam<const char*> {
  protected:
   OracleTest() : expected_(Parse("expected.json")) {
-    const json model = Parse("config.json");
-    config_ = {.layers = model.at("n_layer"),
-               .hidden = model.at("n_embd"),
-               .heads = model.at("n_head"),
-               .sequence_length = model.at("n_positions"),
-               .vocabulary = model.at("vocab_size"),
-               .tied_embeddings = model.at("tie_word_embeddings")};
+    config_ = HuggingFaceConfigFromJson(ReadFile(Path("config.json")).value())
+                  .value();
     batch_ = {.micro_batch_size = expected_.at("micro_batch_size"),
               .micro_batches = expected_.at("micro_batches")};
   }
@@ -102,7 +98,7 @@ class OracleTest : public testing::TestWithParam<const char*> {
   }
 
   const json expected_;
-  Gpt2Config config_;
+  Architecture config_;
   BatchSpec batch_;
 };
 
@@ -117,8 +113,9 @@ TEST_P(OracleTest, TrainsAsPyTorchDoesInFloat64) {
   const LayerTrainer::Weights initial = LoadWeights();
   LayerTrainer trainer(*backend, config_, batch_, optimizer, initial);
   const std::vector<int32_t> tokens = LoadTokens();
-  const int64_t tokens_of_step =
-      batch_.micro_batch_size * batch_.micro_batches * config_.sequence_length;
+  const int64_t tokens_of_step = batch_.micro_batch_size *
+                                 batch_.micro_batches *
+                                 SequenceLengthOf(config_);
   const int64_t steps = expected_.at("steps");
   for (int64_t step = 0; step < steps; ++step) {
     SCOPED_TRACE(testing::Message() << "step " << step);
@@ -141,7 +138,8 @@ TEST_P(OracleTest, TrainsAsPyTorchDoesInFloat64) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, OracleTest,
-                         testing::Values("gpt2_tied", "gpt2_untied"),
+                         testing::Values("gpt2_tied", "gpt2_untied",
+                                         "llama_tied", "llama_untied"),
                          [](const auto& info) {
                            return std::string(info.param);
                          });

@@ -28,6 +28,29 @@ struct Outcome {
   bool operator==(const Outcome& other) const = default;
 };
 
+// Of both kinds, untied and tied.
+std::vector<Architecture> Models() {
+  std::vector<Architecture> models;
+  for (const bool tied : {false, true}) {
+    models.push_back(Gpt2Config{.layers = 3,
+                                .hidden = 24,
+                                .heads = 3,
+                                .sequence_length = 16,
+                                .vocabulary = 61,
+                                .tied_embeddings = tied});
+    models.push_back(LlamaConfig{.layers = 3,
+                                 .hidden = 24,
+                                 .heads = 4,
+                                 .kv_heads = 2,
+                                 .head_dim = 6,
+                                 .intermediate = 40,
+                                 .sequence_length = 16,
+                                 .vocabulary = 61,
+                                 .tied_embeddings = tied});
+  }
+  return models;
+}
+
 class SequencePiecesTest : public testing::Test {
  protected:
   SequencePiecesTest() {
@@ -43,15 +66,10 @@ class SequencePiecesTest : public testing::Test {
   ~SequencePiecesTest() override { std::filesystem::remove_all(root_); }
 
   absl::StatusOr<Plan> PlanOf(const ParallelismSpec& parallelism,
-                              bool tied) const {
+                              const Architecture& model) const {
     JobSpec spec;
     spec.name = "pieces";
-    spec.model.architecture = Gpt2Config{.layers = 3,
-                                         .hidden = 24,
-                                         .heads = 3,
-                                         .sequence_length = 16,
-                                         .vocabulary = 61,
-                                         .tied_embeddings = tied};
+    spec.model.architecture = model;
     spec.data.tokens = root_ + "/tokens.bin";
     spec.optimizer.learning_rate = 1e-2;
     spec.batch = {.micro_batch_size = 2, .micro_batches = 4};
@@ -63,18 +81,19 @@ class SequencePiecesTest : public testing::Test {
     return MakePlan(spec, devices, LinkShape{});
   }
 
-  Outcome Train(int64_t pipeline, int64_t pieces, bool tied,
+  Outcome Train(int64_t pipeline, int64_t pieces, const Architecture& model,
                 const std::string& schedule = "seq1f1b") const {
     absl::StatusOr<Plan> plan = PlanOf({.pipeline = pipeline,
                                         .data = 1,
                                         .schedule = schedule,
                                         .sequence_pieces = pieces},
-                                       tied);
+                                       model);
     EXPECT_TRUE(plan.ok()) << plan.status();
     Outcome outcome;
     if (!plan.ok()) return outcome;
-    plan->checkpoint_directory = fmt::format("{}/{}-p{}-q{}-{}", root_,
-                                             schedule, pipeline, pieces, tied);
+    plan->checkpoint_directory =
+        fmt::format("{}/{}-{}-p{}-q{}-{}", root_, NameOf(model), schedule,
+                    pipeline, pieces, HasTiedEmbeddings(model));
     const auto result = RunInProcess(*plan, {.root = root_});
     EXPECT_TRUE(result.ok()) << result.status();
     if (!result.ok()) return outcome;
@@ -91,39 +110,42 @@ class SequencePiecesTest : public testing::Test {
 };
 
 TEST_F(SequencePiecesTest, EveryWidthGivesTheSameBits) {
-  for (const bool tied : {false, true}) {
+  for (const Architecture& model : Models()) {
     for (const int64_t pieces : {2, 4, 16}) {
-      const Outcome expected = Train(1, pieces, tied);
+      const Outcome expected = Train(1, pieces, model);
       ASSERT_EQ(std::ssize(expected.losses), kSteps);
       for (const int64_t pipeline : {2, 4}) {
-        SCOPED_TRACE(testing::Message() << "tied " << tied << " pieces "
-                                        << pieces << " pipeline " << pipeline);
-        EXPECT_EQ(Train(pipeline, pieces, tied), expected);
+        SCOPED_TRACE(testing::Message()
+                     << NameOf(model) << " tied " << HasTiedEmbeddings(model)
+                     << " pieces " << pieces << " pipeline " << pipeline);
+        EXPECT_EQ(Train(pipeline, pieces, model), expected);
       }
     }
   }
 }
 
 TEST_F(SequencePiecesTest, PiecesComputeWhatWholeSequencesDo) {
-  for (const bool tied : {false, true}) {
-    const Outcome whole = Train(1, 0, tied, "1f1b");
+  for (const Architecture& model : Models()) {
+    SCOPED_TRACE(testing::Message()
+                 << NameOf(model) << " tied " << HasTiedEmbeddings(model));
+    const Outcome whole = Train(1, 0, model, "1f1b");
     ASSERT_EQ(std::ssize(whole.losses), kSteps);
     EXPECT_LT(whole.losses.back(), whole.losses.front());
     for (const int64_t pieces : {2, 4, 16}) {
-      const Outcome cut = Train(2, pieces, tied);
+      const Outcome cut = Train(2, pieces, model);
       ASSERT_EQ(std::ssize(cut.losses), kSteps);
       for (int64_t i = 0; i < kSteps; ++i) {
         EXPECT_NEAR(cut.losses[i], whole.losses[i], 1e-5 * whole.losses[i]);
         EXPECT_NEAR(cut.norms[i], whole.norms[i], 1e-4 * whole.norms[i]);
       }
     }
-    EXPECT_EQ(Train(2, 1, tied), whole);
+    EXPECT_EQ(Train(2, 1, model), whole);
   }
 }
 
 TEST_F(SequencePiecesTest, RefusesWhatDoesNotGoTogether) {
   const auto refusal = [&](const ParallelismSpec& parallelism) {
-    return std::string(PlanOf(parallelism, false).status().message());
+    return std::string(PlanOf(parallelism, Models()[0]).status().message());
   };
   EXPECT_EQ(
       refusal({.pipeline = 2,

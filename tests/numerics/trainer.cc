@@ -5,12 +5,10 @@
 #include <utility>
 
 #include "proto/base/check.h"
-#include "worker/model/gpt2_layers.h"
+#include "worker/model/make_layer.h"
 
 namespace penstock {
 namespace {
-
-constexpr char kTiedName[] = "transformer.wte.weight";
 
 std::vector<int32_t> Slice(const std::vector<int32_t>& tokens, int64_t begin,
                            int64_t count) {
@@ -20,16 +18,16 @@ std::vector<int32_t> Slice(const std::vector<int32_t>& tokens, int64_t begin,
 
 }  // namespace
 
-LayerTrainer::LayerTrainer(Backend& backend, const Gpt2Config& config,
+LayerTrainer::LayerTrainer(Backend& backend, const Architecture& config,
                            const BatchSpec& batch, const AdamWSpec& optimizer,
                            const Weights& weights)
     : backend_(backend),
       config_(config),
       batch_(batch),
       optimizer_(optimizer),
-      rows_(batch.micro_batch_size * config.sequence_length),
-      tied_gradient_(
-          DeviceBuffer::Zeros(backend, config.vocabulary * config.hidden)) {
+      rows_(batch.micro_batch_size * SequenceLengthOf(config)),
+      tied_gradient_(DeviceBuffer::Zeros(
+          backend, VocabularyOf(config) * HiddenOf(config))) {
   for (const Parameter& parameter : AllParameters(config)) {
     const std::vector<float>& value = weights.at(parameter.name);
     PENSTOCK_CHECK(static_cast<int64_t>(value.size()) == parameter.count());
@@ -44,7 +42,8 @@ LayerTrainer::LayerTrainer(Backend& backend, const Gpt2Config& config,
 LayerWeight LayerTrainer::WeightOf(const std::string& name, int64_t unit) {
   for (const State& state : states_) {
     if (state.parameter.name != name) continue;
-    const bool tied_head = unit > 0 && name == kTiedName;
+    // The first of all parameters is the token table.
+    const bool tied_head = unit > 0 && name == states_.front().parameter.name;
     return {state.value.floats(),
             tied_head ? tied_gradient_.floats() : state.gradient.floats()};
   }
@@ -58,12 +57,11 @@ void LayerTrainer::AddUnit(int64_t index) {
     weights.push_back(WeightOf(parameter.name, index));
   }
   const int64_t tokens_of_step = rows_ * batch_.micro_batches;
-  auto layer =
-      MakeGpt2Layer(config_, index, batch_.micro_batch_size, backend_, weights,
-                    1.0f / static_cast<float>(tokens_of_step));
+  auto layer = MakeLayer(config_, index, batch_.micro_batch_size, backend_,
+                         weights, 1.0f / static_cast<float>(tokens_of_step));
   PENSTOCK_CHECK(layer.ok());
   const UnitCost cost = CostOfUnit(config_, index, rows_);
-  const int64_t boundary_bytes = rows_ * config_.hidden * 4;
+  const int64_t boundary_bytes = rows_ * HiddenOf(config_) * 4;
   units_.push_back({*std::move(layer), DeviceBuffer(backend_, cost.saved_bytes),
                     DeviceBuffer(backend_, cost.deferred_bytes),
                     DeviceBuffer(backend_, cost.scratch_bytes),
@@ -75,12 +73,12 @@ double LayerTrainer::RunMicrobatch(const LayerTokens& tokens) {
   const auto input = [&](size_t unit) {  // The model has no last output.
     return unit == units_.size()
                ? Tensor{}
-               : Float32(units_[unit].input.data(), rows_, config_.hidden);
+               : Float32(units_[unit].input.data(), rows_, HiddenOf(config_));
   };
   const auto gradient = [&](size_t unit) {
     return unit == units_.size() ? Tensor{}
                                  : Float32(units_[unit].input_gradient.data(),
-                                           rows_, config_.hidden);
+                                           rows_, HiddenOf(config_));
   };
   const auto memory = [&](size_t unit) -> LayerMemory {
     return {units_[unit].saved.data(), units_[unit].deferred.data(),
@@ -139,7 +137,7 @@ void LayerTrainer::Update(double grad_norm) {
     PENSTOCK_CHECK(backend_.AdamW(args).ok());
     PENSTOCK_CHECK(backend_.Zero(state.gradient.data(), 4 * args.count).ok());
   }
-  const int64_t tied_bytes = 4 * config_.vocabulary * config_.hidden;
+  const int64_t tied_bytes = 4 * VocabularyOf(config_) * HiddenOf(config_);
   PENSTOCK_CHECK(backend_.Zero(tied_gradient_.data(), tied_bytes).ok());
 }
 
@@ -156,12 +154,12 @@ LayerTrainer::StepResult LayerTrainer::Step(
     result.loss += RunMicrobatch({inputs.integers(), labels.integers()});
   }
   result.loss /= static_cast<double>(rows_ * batch_.micro_batches);
-  if (config_.tied_embeddings) {
-    const LayerWeight table = WeightOf(kTiedName, /*unit=*/0);
-    const int64_t count = config_.vocabulary * config_.hidden;
-    PENSTOCK_CHECK(
-        backend_.Accumulate(tied_gradient_.floats(), count, table.gradient)
-            .ok());
+  if (HasTiedEmbeddings(config_)) {
+    const int64_t count = VocabularyOf(config_) * HiddenOf(config_);
+    PENSTOCK_CHECK(backend_
+                       .Accumulate(tied_gradient_.floats(), count,
+                                   states_.front().gradient.floats())
+                       .ok());
   }
   double squares = 0;
   for (const State& state : states_) {

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "kernels/backend.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 #include "proto/job_spec.h"
 #include "tests/numerics/device_buffer.h"
 #include "worker/model/layer.h"
 
 namespace penstock {
 
-// Trains a whole GPT-2 on one thread with the layers alone: what every pipeline
+// Trains a whole model on one thread with the layers alone: what every pipeline
 // must compute. Errors end the process.
 class LayerTrainer {
  public:
@@ -28,7 +28,7 @@ class LayerTrainer {
     Norms gradient_norms;  // Of each tensor, before clipping.
   };
 
-  LayerTrainer(Backend& backend, const Gpt2Config& config,
+  LayerTrainer(Backend& backend, const Architecture& config,
                const BatchSpec& batch, const AdamWSpec& optimizer,
                const Weights& weights);
 
@@ -63,13 +63,13 @@ class LayerTrainer {
   void Update(double grad_norm);
 
   Backend& backend_;
-  const Gpt2Config config_;
+  const Architecture config_;
   const BatchSpec batch_;
   const AdamWSpec optimizer_;
   const int64_t rows_;  // Of a micro-batch.
   int64_t steps_done_ = 0;
   std::vector<State> states_;
-  DeviceBuffer tied_gradient_;  // The head's share of wte's gradient.
+  DeviceBuffer tied_gradient_;  // The head's share of the table's gradient.
   std::vector<Unit> units_;
 };
 

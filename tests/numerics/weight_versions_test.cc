@@ -21,8 +21,8 @@
 #include "tests/in_process/in_process_job.h"
 #include "tests/numerics/device_buffer.h"
 #include "worker/checkpoint/weight_source.h"
-#include "worker/model/gpt2_layers.h"
 #include "worker/model/init.h"
+#include "worker/model/make_layer.h"
 #include "worker/runtime/sample_reader.h"
 
 namespace penstock {
@@ -31,7 +31,8 @@ namespace {
 constexpr int64_t kSteps = 3;
 
 const Gpt2Config& ConfigOf(const Plan& plan) {
-  return std::get<Gpt2Config>(plan.spec.model.architecture);
+  return std::get<Gpt2Config>(
+      std::get<Architecture>(plan.spec.model.architecture));
 }
 
 // By (stage, micro-batch): the version that all of its passes name.
@@ -135,9 +136,9 @@ class Reference {
       weights.push_back(
           {states_[i].value.floats(), states_[i].gradient.floats()});
     }
-    auto layer = MakeGpt2Layer(config, index, plan_.spec.batch.micro_batch_size,
-                               *backend_, weights,
-                               1.0f / static_cast<float>(rows_ * every_));
+    auto layer =
+        MakeLayer(config, index, plan_.spec.batch.micro_batch_size, *backend_,
+                  weights, 1.0f / static_cast<float>(rows_ * every_));
     EXPECT_TRUE(layer.ok());
     const UnitCost cost = CostOfUnit(config, index, rows_);
     const int64_t boundary = rows_ * config.hidden * 4;
@@ -334,7 +335,8 @@ TEST_F(WeightVersionsTest, OneRankMayTieItsEmbeddings) {
   JobSpec spec = Spec(1, "pipedream-2bw");
   spec.parallelism.update_every = 2;
   spec.steps = 8;
-  std::get<Gpt2Config>(spec.model.architecture).tied_embeddings = true;
+  std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
+      .tied_embeddings = true;
   const InProcessResult result = Train(PlanOf(spec));
   ASSERT_EQ(result.metrics.size(), 8);
   EXPECT_LT(result.metrics.back().loss, result.metrics.front().loss);

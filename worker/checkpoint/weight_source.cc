@@ -27,7 +27,9 @@ class CheckpointSource : public WeightSource {
   explicit CheckpointSource(CheckpointReader reader)
       : reader_(std::move(reader)) {}
 
-  const Gpt2Config& model() const override { return reader_.manifest().model; }
+  const Architecture& model() const override {
+    return reader_.manifest().model;
+  }
   bool has_moments() const override { return true; }
 
   absl::Status ReadWeight(const Parameter& parameter,
@@ -59,7 +61,7 @@ class HuggingFaceSource : public WeightSource {
   HuggingFaceSource(std::string directory, HuggingFaceModel model)
       : directory_(std::move(directory)), model_(std::move(model)) {}
 
-  const Gpt2Config& model() const override { return model_.config(); }
+  const Architecture& model() const override { return model_.config(); }
   bool has_moments() const override { return false; }
 
   absl::Status ReadWeight(const Parameter& parameter,
@@ -86,26 +88,19 @@ class HuggingFaceSource : public WeightSource {
 };
 
 // The first field in which the two differ.
-absl::Status CheckSameModel(const Gpt2Config& found, const Gpt2Config& expected,
+absl::Status CheckSameModel(const Architecture& found,
+                            const Architecture& expected,
                             std::string_view path) {
-  struct Field {
-    const char* name;
-    int64_t found;
-    int64_t expected;
-  };
-  for (const Field& field :
-       {Field{"layers", found.layers, expected.layers},
-        Field{"hidden", found.hidden, expected.hidden},
-        Field{"heads", found.heads, expected.heads},
-        Field{"sequence_length", found.sequence_length,
-              expected.sequence_length},
-        Field{"vocabulary", found.vocabulary, expected.vocabulary},
-        Field{"tied_embeddings", found.tied_embeddings,
-              expected.tied_embeddings}}) {
-    if (field.found == field.expected) continue;
+  const auto found_fields = FieldsOf(found);
+  const auto expected_fields = FieldsOf(expected);
+  // Of different architectures, the first fields differ.
+  for (size_t i = 0; i < found_fields.size(); ++i) {
+    const auto& [name, value] = found_fields[i];
+    const std::string& wanted = expected_fields[i].second;
+    if (value == wanted) continue;
     return absl::FailedPreconditionError(
         fmt::format("{} is of another model: its {} is {}, the job's {}", path,
-                    field.name, field.found, field.expected));
+                    name, value, wanted));
   }
   return absl::OkStatus();
 }
@@ -113,7 +108,7 @@ absl::Status CheckSameModel(const Gpt2Config& found, const Gpt2Config& expected,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WeightSource>> OpenCheckpointSource(
-    const std::string& path, const Gpt2Config& model) {
+    const std::string& path, const Architecture& model) {
   ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::Open(path));
   RETURN_IF_ERROR(CheckSameModel(reader.manifest().model, model, path));
   return std::unique_ptr<WeightSource>(
@@ -121,7 +116,7 @@ absl::StatusOr<std::unique_ptr<WeightSource>> OpenCheckpointSource(
 }
 
 absl::StatusOr<std::unique_ptr<WeightSource>> OpenHuggingFaceSource(
-    const std::string& directory, const Gpt2Config& model) {
+    const std::string& directory, const Architecture& model) {
   ASSIGN_OR_RETURN(HuggingFaceModel opened, HuggingFaceModel::Open(directory));
   RETURN_IF_ERROR(CheckSameModel(opened.config(), model, directory));
   return std::unique_ptr<WeightSource>(

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 
 namespace penstock {
 
@@ -20,7 +20,7 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
 
-  virtual const Gpt2Config& model() const = 0;
+  virtual const Architecture& model() const = 0;
 
   // Fills `out` with the parameter's values, row-major.
   virtual absl::Status ReadWeight(const Parameter& parameter,
@@ -43,13 +43,13 @@ class WeightSource {
 // Errors: as ReadManifest, and
 //   FailedPrecondition: it is of another model than `model`; names the field.
 absl::StatusOr<std::unique_ptr<WeightSource>> OpenCheckpointSource(
-    const std::string& path, const Gpt2Config& model);
+    const std::string& path, const Architecture& model);
 
 // A Hugging Face directory.
 //
 // Errors: as HuggingFaceModel::Open, and FailedPrecondition as above.
 absl::StatusOr<std::unique_ptr<WeightSource>> OpenHuggingFaceSource(
-    const std::string& directory, const Gpt2Config& model);
+    const std::string& directory, const Architecture& model);
 
 }  // namespace penstock
 

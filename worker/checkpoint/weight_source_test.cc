@@ -62,7 +62,7 @@ TEST_F(WeightSourceTest, ReadsAHuggingFaceDirectory) {
   ASSERT_TRUE(ExportHuggingFace(path_, exported, RealDisk()).ok());
   const auto source = OpenHuggingFaceSource(exported, model_);
   ASSERT_TRUE(source.ok()) << source.status();
-  EXPECT_EQ((*source)->model(), model_);
+  EXPECT_EQ((*source)->model(), Architecture(model_));
   EXPECT_FALSE((*source)->has_moments());
   for (const TestParameter& test : parameters_) {
     EXPECT_EQ(Weight(**source, test), test.weight);

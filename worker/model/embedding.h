@@ -4,20 +4,20 @@
 #include <span>
 
 #include "kernels/backend.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 #include "worker/model/layer.h"
 
 namespace penstock {
 
-// y[r] = wte[token r] + wpe[position r]. Needs no memory: the tokens are all
-// that its weight gradient takes besides dy. Tied or not, its gradient of wte
-// is its own tensor.
+// y[r] = token_table[token r] + position_table[position r], or without the
+// latter. Needs no memory: the tokens are all that its weight gradient takes
+// besides dy. Tied or not, its gradient of the token table is its own tensor.
 //
 // Thread-compatible.
 class Embedding : public Layer {
  public:
-  // `weights`: wte, wpe.
-  Embedding(const Gpt2Config& config, Backend& backend,
+  // `weights`: the token table and, if the model has one, the position table.
+  Embedding(const Architecture& model, Backend& backend,
             std::span<const LayerWeight> weights, int pieces);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
@@ -30,14 +30,17 @@ class Embedding : public Layer {
                               const LayerMemory& memory) override;
 
  private:
-  // The rows of a position table that belong to the pass's piece.
+  Tensor Tokens(float* table) const;
+  // The rows of a position table that belong to the pass's piece; null data
+  // without one.
   Tensor Positions(float* table, const LayerMemory& memory) const;
 
-  const Gpt2Config config_;
+  const int64_t vocabulary_;
+  const int64_t hidden_;
   const int64_t sequence_;  // Of a piece.
   Backend& backend_;
   const LayerWeight token_table_;
-  const LayerWeight position_table_;
+  const LayerWeight position_table_;  // Null without.
 };
 
 }  // namespace penstock

@@ -13,18 +13,23 @@ float* Floats(std::byte* memory, int64_t offset) {
 
 }  // namespace
 
-Head::Head(const Gpt2Config& config, int64_t tokens, Backend& backend,
-           std::span<const LayerWeight> weights, float loss_scale)
+Head::Head(const HeadShape& shape, int64_t tokens, Backend& backend,
+           const Norm& norm, const LayerWeight& weight, float loss_scale)
     : tokens_(tokens),
-      hidden_(config.hidden),
-      vocabulary_(config.vocabulary),
-      layout_(LayoutOfHead(config, tokens_)),
+      hidden_(shape.hidden),
+      vocabulary_(shape.vocabulary),
+      layout_(LayoutOfHead(shape, tokens_)),
       backend_(backend),
-      gain_(weights[0]),
-      bias_(weights[1]),
-      weight_(weights[2]),
+      norm_(norm),
+      weight_(weight),
       loss_scale_(loss_scale),
       losses_(static_cast<size_t>(tokens_)) {}
+
+NormStatistics Head::StatisticsOf(const LayerMemory& memory,
+                                  int64_t begin) const {
+  return {.mean = Floats(memory.saved, layout_.mean) + begin,
+          .rstd = Floats(memory.saved, layout_.rstd) + begin};
+}
 
 absl::Status Head::LogitsGradient(ConstTensor norm, const int32_t* labels,
                                   float* losses, Tensor logits) const {
@@ -44,10 +49,8 @@ absl::Status Head::ForwardRows(const LayerTokens& tokens, ConstTensor x,
       Float32(memory.scratch + layout_.logits, rows, vocabulary_);
   const Tensor d_norm =
       Float32(memory.saved + layout_.d_norm, tokens_, hidden_);
-  RETURN_IF_ERROR(backend_.LayerNorm(
-      Rows(x, begin, rows), gain_.value, bias_.value, kGpt2Epsilon, norm,
-      Floats(memory.saved, layout_.mean) + begin,
-      Floats(memory.saved, layout_.rstd) + begin));
+  RETURN_IF_ERROR(
+      norm_.Forward(Rows(x, begin, rows), norm, StatisticsOf(memory, begin)));
   RETURN_IF_ERROR(LogitsGradient(norm, tokens.labels + begin,
                                  Floats(memory.saved, layout_.losses) + begin,
                                  logits));
@@ -68,10 +71,9 @@ absl::Status Head::Forward(const LayerTokens& tokens, ConstTensor x,
 absl::Status Head::BackwardInput(const LayerTokens& /*tokens*/, ConstTensor x,
                                  ConstTensor /*dy*/, Tensor dx,
                                  const LayerMemory& memory) {
-  return backend_.LayerNormBackwardInput(
+  return norm_.BackwardInput(
       Float32(memory.saved + layout_.d_norm, tokens_, hidden_), x,
-      Floats(memory.saved, layout_.mean), Floats(memory.saved, layout_.rstd),
-      gain_.value, /*addend=*/{}, dx);
+      StatisticsOf(memory), /*addend=*/{}, dx);
 }
 
 absl::Status Head::BackwardWeightRows(const LayerTokens& tokens, ConstTensor x,
@@ -80,10 +82,8 @@ absl::Status Head::BackwardWeightRows(const LayerTokens& tokens, ConstTensor x,
   const Tensor norm = Float32(memory.scratch + layout_.norm, rows, hidden_);
   const Tensor logits =
       Float32(memory.scratch + layout_.logits, rows, vocabulary_);
-  RETURN_IF_ERROR(backend_.LayerNormApply(
-      Rows(x, begin, rows), Floats(memory.saved, layout_.mean) + begin,
-      Floats(memory.saved, layout_.rstd) + begin, gain_.value, bias_.value,
-      norm));
+  RETURN_IF_ERROR(
+      norm_.Apply(Rows(x, begin, rows), StatisticsOf(memory, begin), norm));
   RETURN_IF_ERROR(LogitsGradient(norm, tokens.labels + begin,
                                  Floats(memory.scratch, layout_.block_losses),
                                  logits));
@@ -101,10 +101,9 @@ absl::Status Head::BackwardWeight(const LayerTokens& tokens, ConstTensor x,
     const int64_t rows = std::min(layout_.block_rows, tokens_ - begin);
     RETURN_IF_ERROR(BackwardWeightRows(tokens, x, begin, rows, memory));
   }
-  return backend_.LayerNormBackwardWeight(
+  return norm_.BackwardWeight(
       Float32(memory.saved + layout_.d_norm, tokens_, hidden_), x,
-      Floats(memory.saved, layout_.mean), Floats(memory.saved, layout_.rstd),
-      gain_.gradient, bias_.gradient);
+      StatisticsOf(memory));
 }
 
 absl::StatusOr<double> Head::LossSum(const LayerMemory& memory) {

@@ -6,31 +6,30 @@
 #include <vector>
 
 #include "kernels/backend.h"
-#include "proto/gpt2.h"
-#include "proto/gpt2_layout.h"
+#include "proto/unit_layout.h"
 #include "worker/model/layer.h"
+#include "worker/model/norm.h"
 
 namespace penstock {
 
 // The model's end: loss = sum over rows of cross_entropy(norm(x) W', label).
-// The logits of `block_rows` tokens exist at a time (proto/gpt2_layout.h).
+// The logits of `block_rows` tokens exist at a time (proto/unit_layout.h).
 //
 // The loss's scale is known before the step, so Forward goes on to the gradient
 // with respect to the norm's output while it has the logits, and the
 // input-gradient pass is only the norm's. The weight-gradient pass computes the
 // logits once more.
 //
-// W is wte when tied, lm_head when not; both are [vocabulary, hidden], and its
-// gradient is the head's own tensor in either case: the sum over embedding and
-// head is then the same two tensors' at any pipeline width.
+// W is the token table when tied, lm_head when not; both are [vocabulary,
+// hidden], and its gradient is the head's own tensor in either case: the sum
+// over embedding and head is then the same two tensors' at any pipeline width.
 //
 // Thread-compatible.
 class Head : public Layer {
  public:
-  // `weights`: the norm's gain and bias, W. Gradients are those of loss_scale *
-  // loss.
-  Head(const Gpt2Config& config, int64_t tokens, Backend& backend,
-       std::span<const LayerWeight> weights, float loss_scale);
+  // `weight` is W. Gradients are those of loss_scale * loss.
+  Head(const HeadShape& shape, int64_t tokens, Backend& backend,
+       const Norm& norm, const LayerWeight& weight, float loss_scale);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;
@@ -45,6 +44,9 @@ class Head : public Layer {
   absl::StatusOr<double> LossSum(const LayerMemory& memory) override;
 
  private:
+  // Of the rows from `begin` on.
+  NormStatistics StatisticsOf(const LayerMemory& memory,
+                              int64_t begin = 0) const;
   // Makes `logits` the scaled loss's gradient with respect to them.
   absl::Status LogitsGradient(ConstTensor norm, const int32_t* labels,
                               float* losses, Tensor logits) const;
@@ -60,8 +62,7 @@ class Head : public Layer {
   const int64_t vocabulary_;
   const HeadLayout layout_;
   Backend& backend_;
-  const LayerWeight gain_;
-  const LayerWeight bias_;
+  const Norm norm_;
   const LayerWeight weight_;
   const float loss_scale_;
   std::vector<float> losses_;  // On the host; filled by LossSum only.

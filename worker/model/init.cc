@@ -34,7 +34,7 @@ void FillNormal(uint64_t key, double deviation, std::span<float> values) {
 
 }  // namespace
 
-void FillInitialValue(const Gpt2Config& config, const Parameter& parameter,
+void FillInitialValue(const Architecture& model, const Parameter& parameter,
                       uint64_t seed, std::span<float> values) {
   PENSTOCK_CHECK(static_cast<int64_t>(values.size()) == parameter.count());
   const std::string_view name = parameter.name;
@@ -45,7 +45,7 @@ void FillInitialValue(const Gpt2Config& config, const Parameter& parameter,
   }
   const double deviation =
       name.ends_with("c_proj.weight")
-          ? kDeviation / std::sqrt(2.0 * static_cast<double>(config.layers))
+          ? kDeviation / std::sqrt(2.0 * static_cast<double>(LayersOf(model)))
           : kDeviation;
   FillNormal(XXH3_64bits_withSeed(name.data(), name.size(), seed), deviation,
              values);

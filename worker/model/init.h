@@ -4,18 +4,19 @@
 #include <cstdint>
 #include <span>
 
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 
 namespace penstock {
 
-// The initial value of a parameter, as GPT-2's authors chose it (Radford et al.
-// 2019, section 2.3, and their code): weights and tables normal with deviation
-// 0.02, projections into the residual stream 0.02 / sqrt(2 * layers), norms'
-// gains 1, biases 0.
+// The initial value of a parameter. Of a GPT-2 as its authors chose it (Radford
+// et al. 2019, section 2.3, and their code): weights and tables normal with
+// deviation 0.02, projections into the residual stream 0.02 / sqrt(2 * layers),
+// norms' gains 1, biases 0. Of a Llama as in transformers, where all weights
+// have the deviation 0.02.
 //
 // Element i is a pure function of (seed, parameter.name, i), so a model starts
 // equal however it is partitioned. `values` has parameter.count() elements.
-void FillInitialValue(const Gpt2Config& config, const Parameter& parameter,
+void FillInitialValue(const Architecture& model, const Parameter& parameter,
                       uint64_t seed, std::span<float> values);
 
 }  // namespace penstock

@@ -12,7 +12,7 @@
 namespace penstock {
 
 // Where one pass of a layer over one micro-batch keeps things; sizes by
-// CostOfUnit (proto/gpt2.h), each aligned to 64 bytes.
+// CostOfUnit (proto/architecture.h), each aligned to 64 bytes.
 struct LayerMemory {
   std::byte* saved = nullptr;     // Written by Forward, read by both backwards.
   std::byte* deferred = nullptr;  // BackwardInput to BackwardWeight.

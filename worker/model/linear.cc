@@ -7,26 +7,30 @@ namespace penstock {
 absl::Status Linear::Forward(ConstTensor x, ConstTensor addend,
                              Tensor y) const {
   return backend_.Matmul({.a = x,
-                          .b = Float32(weight_.value, in_, out_),
+                          .b = Matrix(weight_.value),
                           .c = y,
-                          .bias = bias_.value,
+                          .transpose_b = !bias_.has_value(),
+                          .bias = bias_ ? bias_->value : nullptr,
                           .addend = addend});
 }
 
-absl::Status Linear::BackwardInput(ConstTensor dy, Tensor dx) const {
+absl::Status Linear::BackwardInput(ConstTensor dy, ConstTensor addend,
+                                   Tensor dx) const {
   return backend_.Matmul({.a = dy,
-                          .b = Float32(weight_.value, in_, out_),
+                          .b = Matrix(weight_.value),
                           .c = dx,
-                          .transpose_b = true});
+                          .transpose_b = bias_.has_value(),
+                          .addend = addend});
 }
 
 absl::Status Linear::BackwardWeight(ConstTensor x, ConstTensor dy) const {
-  RETURN_IF_ERROR(backend_.Matmul({.a = x,
-                                   .b = dy,
-                                   .c = Float32(weight_.gradient, in_, out_),
+  RETURN_IF_ERROR(backend_.Matmul({.a = bias_ ? x : dy,
+                                   .b = bias_ ? dy : x,
+                                   .c = Matrix(weight_.gradient),
                                    .transpose_a = true,
                                    .accumulate = true}));
-  return backend_.ColumnSums(dy, bias_.gradient);
+  if (!bias_) return absl::OkStatus();
+  return backend_.ColumnSums(dy, bias_->gradient);
 }
 
 }  // namespace penstock

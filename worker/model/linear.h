@@ -2,6 +2,7 @@
 #define WORKER_MODEL_LINEAR_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "kernels/backend.h"
@@ -10,30 +11,44 @@
 
 namespace penstock {
 
-// y = x W + b, with W [in, out] as Hugging Face's Conv1D keeps it. Does not own
-// the weights.
+// A product with a weight that lies as the model's files have it, so that they
+// are read and written exactly: y = x W + b with W [in, out], as Hugging Face's
+// Conv1D, or y = x W' with W [out, in], as PyTorch's Linear. Does not own the
+// weights.
 //
 // Thread-compatible. Errors of every method: those of Backend::Matmul.
 class Linear {
  public:
+  // W [in, out].
   Linear(Backend& backend, const LayerWeight& weight, const LayerWeight& bias,
          int64_t in, int64_t out)
       : backend_(backend), weight_(weight), bias_(bias), in_(in), out_(out) {}
 
-  // y = x W + b + addend; x [rows, in], y and addend [rows, out]. The addend's
+  // W [out, in], no bias.
+  Linear(Backend& backend, const LayerWeight& weight, int64_t in, int64_t out)
+      : backend_(backend), weight_(weight), in_(in), out_(out) {}
+
+  // y = product + addend; x [rows, in], y and addend [rows, out]. The addend's
   // data may be null, for none.
   absl::Status Forward(ConstTensor x, ConstTensor addend, Tensor y) const;
 
-  // dx = dy W'.
-  absl::Status BackwardInput(ConstTensor dy, Tensor dx) const;
+  // dx = gradient with respect to x + addend, which may be dx itself, or have
+  // null data, for none.
+  absl::Status BackwardInput(ConstTensor dy, ConstTensor addend,
+                             Tensor dx) const;
 
-  // dW += x' dy, db += sum of dy's rows.
+  // Adds to the gradients of the weights.
   absl::Status BackwardWeight(ConstTensor x, ConstTensor dy) const;
 
  private:
+  // `data` as it lies.
+  Tensor Matrix(float* data) const {
+    return bias_ ? Float32(data, in_, out_) : Float32(data, out_, in_);
+  }
+
   Backend& backend_;
   const LayerWeight weight_;
-  const LayerWeight bias_;
+  const std::optional<LayerWeight> bias_;  // W is [out, in] without.
   const int64_t in_;
   const int64_t out_;
 };

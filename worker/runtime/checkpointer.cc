@@ -166,7 +166,7 @@ absl::StatusOr<std::string> CheckpointCollector::Commit(const Job& job) {
   Manifest manifest{.job = spec.name,
                     .epoch = epoch_,
                     .step = job.step,
-                    .model = std::get<Gpt2Config>(spec.model.architecture),
+                    .model = std::get<Architecture>(spec.model.architecture),
                     .samples = cursor_.SamplesAfter(job.step),
                     .shuffled = spec.data.order == SampleOrder::kShuffled,
                     .seed = spec.seed};

@@ -16,7 +16,7 @@ int64_t Aligned(int64_t bytes) {
 }
 
 int64_t BoundaryBytes(const ModelSlice& slice) {
-  return Aligned(slice.tokens() * slice.config.hidden * 4);
+  return Aligned(slice.tokens() * HiddenOf(slice.config) * 4);
 }
 
 // Tokens and labels, at the beginning of `saved`.
@@ -139,14 +139,14 @@ LayerTokens ModelStage::Tokens(const std::byte* saved) const {
 
 Tensor ModelStage::Boundary(std::byte* data) const {
   if (data == nullptr) return {};
-  return Float32(data, slice_.tokens(), slice_.config.hidden);
+  return Float32(data, slice_.tokens(), HiddenOf(slice_.config));
 }
 
 ConstTensor ModelStage::Input(const StagePass& pass, size_t unit) const {
   const std::byte* data =
       units_[unit].input < 0 ? pass.input : pass.saved + units_[unit].input;
   if (data == nullptr) return {};
-  return Float32(data, slice_.tokens(), slice_.config.hidden);
+  return Float32(data, slice_.tokens(), HiddenOf(slice_.config));
 }
 
 absl::Status ModelStage::Forward(const StagePass& pass) {

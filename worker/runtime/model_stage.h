@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 #include "worker/model/layer.h"
 #include "worker/runtime/batch_reader.h"
 #include "worker/runtime/stage.h"
@@ -16,13 +16,13 @@ namespace penstock {
 // Units [unit_begin, unit_end) of a model for micro-batches of
 // `microbatch_size` samples, cut into `pieces` equal pieces of their sequences.
 struct ModelSlice {
-  Gpt2Config config;
+  Architecture config;
   int64_t unit_begin = 0;
   int64_t unit_end = 0;
   int64_t microbatch_size = 0;
   int pieces = 1;
 
-  int64_t piece_length() const { return config.sequence_length / pieces; }
+  int64_t piece_length() const { return SequenceLengthOf(config) / pieces; }
   int64_t tokens() const { return microbatch_size * piece_length(); }
   bool first() const { return unit_begin == 0; }
   bool last() const { return unit_end == UnitCount(config); }

@@ -49,10 +49,10 @@ class Cutter {
       stage.stage = buffers.stage;
       stage.sizes = SizesOf(plan_, buffers.stage);
       stage.versions = buffers.versions;
-      if (Gpt2Of(plan_) != nullptr) CutWeights(stage);
+      if (TrainedModelOf(plan_) != nullptr) CutWeights(stage);
       stage.workspace = workspace_;
     }
-    if (Gpt2Of(plan_) != nullptr) {
+    if (TrainedModelOf(plan_) != nullptr) {
       CutTied();
       CutSnapshot();
       CutKept();
@@ -75,7 +75,7 @@ class Cutter {
   }
 
   void CutWeights(StageMemory& stage) {
-    const Gpt2Config& config = *Gpt2Of(plan_);
+    const Architecture& config = *TrainedModelOf(plan_);
     const StagePlan& plan = plan_.stages[stage.stage];
     const std::vector<Parameter> all = AllParameters(config);
     std::map<std::string, int64_t> index;
@@ -138,8 +138,8 @@ class Cutter {
   }
 
   void CutTied() {
-    const Gpt2Config& config = *Gpt2Of(plan_);
-    if (!config.tied_embeddings) return;
+    const Architecture& config = *TrainedModelOf(plan_);
+    if (!HasTiedEmbeddings(config)) return;
     const ParameterSlot* slot = FindSlot(AllParameters(config).front().name);
     if (slot == nullptr) return;
     TiedGradient tied{.stage = slot->stage,
@@ -186,13 +186,13 @@ class Cutter {
 
 }  // namespace
 
-const Gpt2Config* Gpt2Of(const Plan& plan) {
-  return std::get_if<Gpt2Config>(&plan.spec.model.architecture);
+const Architecture* TrainedModelOf(const Plan& plan) {
+  return std::get_if<Architecture>(&plan.spec.model.architecture);
 }
 
 StageSizes SizesOf(const Plan& plan, int stage) {
   const StagePlan& slice = plan.stages[stage];
-  if (const Gpt2Config* config = Gpt2Of(plan)) {
+  if (const Architecture* config = TrainedModelOf(plan)) {
     return ModelStage::SizesOf(
         {.config = *config,
          .unit_begin = slice.unit_begin,
@@ -208,7 +208,7 @@ StageSizes SizesOf(const Plan& plan, int stage) {
 
 std::vector<int64_t> CountedParameters(const Plan& plan, int rank) {
   std::vector<int64_t> indices;
-  if (Gpt2Of(plan) == nullptr) return indices;
+  if (TrainedModelOf(plan) == nullptr) return indices;
   Arena sizes = Arena::ForSizes();
   const RankMemory memory = Cutter(plan, rank, sizes).Cut();
   for (const ParameterSlot& slot : memory.parameters) {

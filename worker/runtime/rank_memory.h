@@ -81,7 +81,7 @@ struct RankMemory {
 inline constexpr int64_t kReduceChunkFloats = 256 << 10;
 
 // The plan's model; null when it is a sim model.
-const Gpt2Config* Gpt2Of(const Plan& plan);
+const Architecture* TrainedModelOf(const Plan& plan);
 
 // Sizes of a stage of the plan.
 StageSizes SizesOf(const Plan& plan, int stage);

@@ -5,7 +5,7 @@
 #include <variant>
 
 #include "proto/base/status_macros.h"
-#include "worker/model/gpt2_layers.h"
+#include "worker/model/make_layer.h"
 #include "worker/runtime/model_stage.h"
 #include "worker/runtime/sim_stage.h"
 
@@ -46,7 +46,7 @@ class StageMaker {
   absl::StatusOr<std::unique_ptr<Stage>> Make(const StageMemory& stage,
                                               int buffer) const {
     const StagePlan& slice = plan_.stages[stage.stage];
-    const Gpt2Config* config = Gpt2Of(plan_);
+    const Architecture* config = TrainedModelOf(plan_);
     if (config == nullptr) {
       return std::make_unique<SimStage>(
           std::get<SimModel>(plan_.spec.model.architecture),
@@ -58,7 +58,7 @@ class StageMaker {
     for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
       ASSIGN_OR_RETURN(
           std::unique_ptr<Layer> layer,
-          MakeGpt2Layer(
+          MakeLayer(
               *config, unit, batch, backend_,
               InBuffer(memory_, stage.unit_weights[unit - slice.unit_begin],
                        buffer),

@@ -18,7 +18,7 @@ namespace penstock {
 // null on ranks without a first or last stage, `versions` where the plan has
 // none. All must outlive the stages.
 //
-// Errors: those of MakeGpt2Layer.
+// Errors: those of MakeLayer.
 absl::StatusOr<std::vector<std::unique_ptr<Stage>>> MakeRankStages(
     const Plan& plan, const RankMemory& memory, Backend& backend,
     BatchReader* data, const WeightVersions* versions);

@@ -13,18 +13,18 @@ absl::StatusOr<std::unique_ptr<SampleReader>> SampleReader::Open(
     const Plan& plan, int replica, const DataCursor& cursor,
     const AllowedRoots& roots) {
   const JobSpec& spec = plan.spec;
-  const auto& config = std::get<Gpt2Config>(spec.model.architecture);
+  const auto& config = std::get<Architecture>(spec.model.architecture);
   ASSIGN_OR_RETURN(const std::string path, roots.Resolve(spec.data.tokens));
-  ASSIGN_OR_RETURN(TokenFile file,
-                   TokenFile::Open(path, spec.data.dtype, config.vocabulary));
+  ASSIGN_OR_RETURN(TokenFile file, TokenFile::Open(path, spec.data.dtype,
+                                                   VocabularyOf(config)));
   ASSIGN_OR_RETURN(
       Samples samples,
       Samples::Create(std::move(file),
-                      {.sequence_length = config.sequence_length,
+                      {.sequence_length = SequenceLengthOf(config),
                        .shuffled = spec.data.order == SampleOrder::kShuffled,
                        .seed = spec.seed}));
   return std::unique_ptr<SampleReader>(new SampleReader(
-      std::move(samples), config.sequence_length, replica, cursor));
+      std::move(samples), SequenceLengthOf(config), replica, cursor));
 }
 
 absl::Status SampleReader::Read(int64_t step, int microbatch,

@@ -76,7 +76,7 @@ absl::StatusOr<StepDecision> StepLeader::Decide(
   }
   decision.last_step = last_step_;
   decision.checkpoint =
-      Gpt2Of(plan_) != nullptr &&
+      TrainedModelOf(plan_) != nullptr &&
       (step == last_step_ || (every > 0 && step % every == 0));
   return decision;
 }
@@ -148,7 +148,7 @@ absl::Status StepLeader::CheckLastCheckpoint(int64_t step) {
                    collector_.Wait(SteadyNow() + options_.wait_max / 2));
   NoteCheckpoints(results);
   RETURN_IF_ERROR(Annotate(checkpoint_status_, "the last checkpoint"));
-  if (Gpt2Of(plan_) == nullptr || step == plan_.start.step ||
+  if (TrainedModelOf(plan_) == nullptr || step == plan_.start.step ||
       checkpoint_step_ == step) {
     return absl::OkStatus();
   }

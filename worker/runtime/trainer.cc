@@ -76,7 +76,7 @@ Trainer::~Trainer() = default;
 absl::Status Trainer::Load(const AllowedRoots& roots) {
   ASSIGN_OR_RETURN(memory_, PlanRankMemory(*backend_, plan_, assignment_.rank));
   int64_t start_samples = 0;
-  if (Gpt2Of(plan_) != nullptr) {
+  if (TrainedModelOf(plan_) != nullptr) {
     ASSIGN_OR_RETURN(plan_.checkpoint_directory,
                      roots.Resolve(plan_.checkpoint_directory));
     ASSIGN_OR_RETURN(start_samples,
@@ -95,7 +95,7 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
   checkpointer_.emplace(plan_, assignment_, memory_, *backend_, disk_);
   if (assignment_.replica == 0 && assignment_.rank == 0) {
     MakeLeader();
-    if (Gpt2Of(plan_) != nullptr) {
+    if (TrainedModelOf(plan_) != nullptr) {
       RETURN_IF_ERROR(
           Annotate(RemoveStaleTemporaries(plan_.checkpoint_directory,
                                           assignment_.epoch, disk_),

@@ -22,7 +22,7 @@ struct Start {
 };
 
 absl::StatusOr<Start> OpenStart(const Plan& plan, const AllowedRoots& roots) {
-  const auto& config = std::get<Gpt2Config>(plan.spec.model.architecture);
+  const auto& config = std::get<Architecture>(plan.spec.model.architecture);
   Start start;
   if (!plan.start.checkpoint.empty()) {
     ASSIGN_OR_RETURN(const std::string path,
@@ -46,7 +46,7 @@ absl::Status CopyFloats(Backend& backend, const std::vector<float>& from,
 
 absl::Status LoadSlot(const Plan& plan, WeightSource* source, Backend& backend,
                       const ParameterSlot& slot) {
-  const auto& config = std::get<Gpt2Config>(plan.spec.model.architecture);
+  const auto& config = std::get<Architecture>(plan.spec.model.architecture);
   const size_t count = static_cast<size_t>(slot.parameter.count());
   std::vector<float> values(count);
   if (source == nullptr) {

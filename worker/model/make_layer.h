@@ -1,5 +1,5 @@
-#ifndef WORKER_MODEL_GPT2_LAYERS_H_
-#define WORKER_MODEL_GPT2_LAYERS_H_
+#ifndef WORKER_MODEL_MAKE_LAYER_H_
+#define WORKER_MODEL_MAKE_LAYER_H_
 
 #include <cstdint>
 #include <memory>
@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "kernels/backend.h"
-#include "proto/gpt2.h"
+#include "proto/architecture.h"
 #include "worker/model/layer.h"
 
 namespace penstock {
@@ -15,23 +15,22 @@ namespace penstock {
 // Makes unit `unit` of the model for micro-batches of `batch` samples, i.e.
 // batch * sequence_length rows, or for their pieces: with `pieces` > 1, which
 // divides sequence_length, a pass has sequence_length / pieces tokens of each
-// sample. `weights` are the unit's parameters in the
-// order of UnitParameters, in the backend's memory; the layer keeps pointers to
-// them and to the backend.
+// sample. `weights` are the unit's parameters in the order of UnitParameters,
+// in the backend's memory; the layer keeps pointers to them and to the backend.
 //
 // Gradients are those of loss_scale * the sum of the token losses; training
 // passes 1 / tokens of the global batch, to the last unit at least.
 //
-// A tied model's embedding and head take the same wte value and different
+// A tied model's embedding and head take the same token table and different
 // gradients, which the caller adds up: embedding's + head's.
 //
 // Errors:
 //   Internal: the backend's attention needs more scratch memory than the layout
-//     of proto/gpt2_layout.h has.
-absl::StatusOr<std::unique_ptr<Layer>> MakeGpt2Layer(
-    const Gpt2Config& config, int64_t unit, int64_t batch, Backend& backend,
+//     of proto/unit_layout.h has.
+absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(
+    const Architecture& model, int64_t unit, int64_t batch, Backend& backend,
     std::span<const LayerWeight> weights, float loss_scale, int pieces = 1);
 
 }  // namespace penstock
 
-#endif  // WORKER_MODEL_GPT2_LAYERS_H_
+#endif  // WORKER_MODEL_MAKE_LAYER_H_

@@ -1,14 +1,14 @@
-#include "worker/model/gpt2_layers.h"
+#include "worker/model/make_layer.h"
 
 #include "gtest/gtest.h"
-#include "proto/gpt2_layout.h"
+#include "proto/unit_layout.h"
 
 namespace penstock {
 namespace {
 
 // The planner promises this memory before any backend exists, so it must be
 // enough whatever the backend does.
-TEST(Gpt2LayersTest, AttentionFitsTheScratchMemoryOfEveryShape) {
+TEST(MakeLayerTest, AttentionFitsTheScratchMemoryOfEveryShape) {
   for (const int64_t batch : {1, 2, 3, 8, 64}) {
     for (const int64_t sequence : {1, 5, 64, 257, 1024, 8192}) {
       for (const int64_t heads : {1, 2, 12, 96}) {
@@ -20,7 +20,8 @@ TEST(Gpt2LayersTest, AttentionFitsTheScratchMemoryOfEveryShape) {
                                   .heads = heads,
                                   .sequence_length = sequence,
                                   .vocabulary = 2};
-          const BlockLayout layout = LayoutOfBlock(config, batch * sequence);
+          const BlockLayout layout =
+              LayoutOfBlock(ShapeOfBlock(config), batch * sequence);
           ASSERT_LE(AttentionScratchBytes({.batch = batch,
                                            .sequence = sequence,
                                            .heads = heads,
@@ -32,22 +33,34 @@ TEST(Gpt2LayersTest, AttentionFitsTheScratchMemoryOfEveryShape) {
   }
 }
 
-TEST(Gpt2LayersTest, MakesALayerForEveryUnit) {
+TEST(MakeLayerTest, MakesALayerForEveryUnit) {
   const auto backend = MakeCpuBackend();
   for (const bool tied : {false, true}) {
-    const Gpt2Config config{.layers = 3,
+    const Gpt2Config gpt2{.layers = 3,
+                          .hidden = 8,
+                          .heads = 2,
+                          .sequence_length = 4,
+                          .vocabulary = 16,
+                          .tied_embeddings = tied};
+    const LlamaConfig llama{.layers = 3,
                             .hidden = 8,
-                            .heads = 2,
+                            .heads = 4,
+                            .kv_heads = 2,
+                            .head_dim = 6,
+                            .intermediate = 5,
                             .sequence_length = 4,
                             .vocabulary = 16,
                             .tied_embeddings = tied};
-    for (int64_t unit = 0; unit < UnitCount(config); ++unit) {
-      const std::vector<LayerWeight> weights(
-          UnitParameters(config, unit).size());
-      const auto layer = MakeGpt2Layer(config, unit, /*batch=*/2, *backend,
-                                       weights, /*loss_scale=*/1);
-      ASSERT_TRUE(layer.ok()) << layer.status();
-      EXPECT_NE(*layer, nullptr);
+    for (const Architecture& model :
+         {Architecture(gpt2), Architecture(llama)}) {
+      for (int64_t unit = 0; unit < UnitCount(model); ++unit) {
+        const std::vector<LayerWeight> weights(
+            UnitParameters(model, unit).size());
+        const auto layer = MakeLayer(model, unit, /*batch=*/2, *backend,
+                                     weights, /*loss_scale=*/1);
+        ASSERT_TRUE(layer.ok()) << layer.status();
+        EXPECT_NE(*layer, nullptr);
+      }
     }
   }
 }

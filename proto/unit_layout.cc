@@ -1,0 +1,129 @@
+#include "proto/unit_layout.h"
+
+#include <algorithm>
+
+namespace penstock {
+namespace {
+
+// Gives out float32 regions one after the other.
+class Regions {
+ public:
+  int64_t Take(int64_t floats) { return TakeBytes(floats * 4); }
+
+  int64_t TakeBytes(int64_t bytes) {
+    const int64_t offset = end_;
+    end_ += (bytes + 63) / 64 * 64;
+    return offset;
+  }
+
+  int64_t end() const { return end_; }
+
+ private:
+  int64_t end_ = 0;
+};
+
+// Room for either way to do attention: one head at a time with its operands
+// and gradients packed (7 padded [sequence, head_dim]), or all heads at once
+// with an accumulator for one gradient and a float per row and head; plus
+// blocks of scores.
+int64_t AttentionScratchMax(const BlockShape& shape, int64_t tokens) {
+  const int64_t one_head =
+      7 * (shape.sequence_length + 16) * (shape.head_dim + 16) * 4;
+  const int64_t all_heads = tokens * (shape.q_width() + shape.heads) * 4;
+  return std::max(one_head, all_heads) + (1 << 18);
+}
+
+void LayOutSaved(const BlockShape& shape, int64_t n, int pieces,
+                 BlockLayout& layout) {
+  const int64_t means = shape.centered_norm ? n : 0;
+  Regions saved;
+  layout.mean1 = saved.Take(means);
+  layout.rstd1 = saved.Take(n);
+  layout.qkv = saved.Take(n * shape.qkv_width());
+  layout.attention = saved.Take(n * shape.q_width());
+  layout.lse = saved.Take(n * shape.heads);
+  layout.middle = saved.Take(n * shape.hidden);
+  layout.mean2 = saved.Take(means);
+  layout.rstd2 = saved.Take(n);
+  layout.mlp_in = saved.Take(n * shape.mlp_in_width());
+  if (pieces > 1) layout.later_d_kv = saved.Take(n * 2 * shape.kv_width());
+  layout.saved_bytes = saved.end();
+}
+
+void LayOutDeferred(const BlockShape& shape, int64_t n, BlockLayout& layout) {
+  const int64_t h = shape.hidden;
+  Regions deferred;
+  layout.d_mlp_in = deferred.Take(n * shape.mlp_in_width());
+  layout.activation = deferred.Take(n * shape.mlp);
+  layout.d_norm2 = deferred.Take(n * h);
+  layout.d_middle = deferred.Take(n * h);
+  layout.d_qkv = deferred.Take(n * shape.qkv_width());
+  layout.d_norm1 = deferred.Take(n * h);
+  layout.deferred_bytes = deferred.end();
+}
+
+void LayOutScratch(const BlockShape& shape, int64_t n, int pieces,
+                   BlockLayout& layout) {
+  layout.attention_scratch_bytes = AttentionScratchMax(shape, n);
+
+  // The norm's output is used up by the product whose output the attention or
+  // the activation reads, so each of the three may have all of the memory.
+  Regions norm;
+  layout.norm = norm.Take(n * shape.hidden);
+  Regions activation;
+  layout.forward_activation = activation.Take(n * shape.mlp);
+  Regions attention;
+  layout.forward_attention =
+      attention.TakeBytes(layout.attention_scratch_bytes);
+  const int64_t kv = pieces > 1 ? n * pieces * 2 * shape.kv_width() : 0;
+  layout.forward_kv = attention.Take(kv);
+
+  Regions backward;
+  layout.d_attention = backward.Take(n * shape.q_width());
+  layout.backward_attention =
+      backward.TakeBytes(layout.attention_scratch_bytes);
+  layout.backward_kv = backward.Take(kv);
+  layout.backward_d_kv = backward.Take(kv);
+
+  layout.scratch_bytes =
+      std::max({norm.end(), activation.end(), attention.end(), backward.end()});
+}
+
+// A block's logits should stay near the caches (2^22 floats are 16 MiB), but
+// each block reads the whole head weight: below 128 rows that reading takes
+// longer than the arithmetic.
+int64_t HeadBlockRows(const HeadShape& shape, int64_t tokens) {
+  const int64_t rows = (int64_t{1} << 22) / shape.vocabulary;
+  return std::min(std::max<int64_t>(rows, 128), tokens);
+}
+
+}  // namespace
+
+BlockLayout LayoutOfBlock(const BlockShape& shape, int64_t tokens, int pieces) {
+  BlockLayout layout;
+  LayOutSaved(shape, tokens, pieces, layout);
+  LayOutDeferred(shape, tokens, layout);
+  LayOutScratch(shape, tokens, pieces, layout);
+  return layout;
+}
+
+HeadLayout LayoutOfHead(const HeadShape& shape, int64_t tokens) {
+  HeadLayout layout;
+  layout.block_rows = HeadBlockRows(shape, tokens);
+
+  Regions saved;
+  layout.losses = saved.Take(tokens);
+  layout.mean = saved.Take(shape.centered_norm ? tokens : 0);
+  layout.rstd = saved.Take(tokens);
+  layout.d_norm = saved.Take(tokens * shape.hidden);
+  layout.saved_bytes = saved.end();
+
+  Regions scratch;
+  layout.logits = scratch.Take(layout.block_rows * shape.vocabulary);
+  layout.norm = scratch.Take(layout.block_rows * shape.hidden);
+  layout.block_losses = scratch.Take(layout.block_rows);
+  layout.scratch_bytes = scratch.end();
+  return layout;
+}
+
+}  // namespace penstock
