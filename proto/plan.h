@@ -59,6 +59,7 @@ struct StageBuffers {
   int output_gradients = 0;  // Between RECV_B and the end of B or W.
   int input_gradients = 0;   // Between B or I and the end of SEND_B.
   int deferred = 0;          // Between I and W; 0 when the program has only B.
+  bool whole_backward = false;  // The program has a B.
   int versions = 1;  // Of the weights: the newest, and older ones in use.
 };
 

@@ -123,6 +123,7 @@ v1::StageBuffers BuffersToProto(const StageBuffers& buffers) {
   message.set_input_gradients(buffers.input_gradients);
   message.set_deferred(buffers.deferred);
   message.set_versions(buffers.versions);
+  message.set_whole_backward(buffers.whole_backward);
   return message;
 }
 
@@ -302,6 +303,7 @@ class PlanReader {
                               .output_gradients = buffers.output_gradients(),
                               .input_gradients = buffers.input_gradients(),
                               .deferred = buffers.deferred(),
+                              .whole_backward = buffers.whole_backward(),
                               .versions = buffers.versions()});
       for (const int count : {buffers.activations(), buffers.inputs(),
                               buffers.outputs(), buffers.output_gradients(),

@@ -50,6 +50,7 @@ Plan SmallPlan() {
                               .inputs = 1,
                               .input_gradients = 1,
                               .deferred = 1,
+                              .whole_backward = true,
                               .versions = 2}}}},
       .schedule = "gpipe",
       .schedule_reason = "the fastest of two",

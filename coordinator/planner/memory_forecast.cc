@@ -101,9 +101,10 @@ void RankMemorySum::Add(const StageMemorySum& stage,
   sum_.workspace =
       Sum(sum_.workspace,
           Product(buffers.deferred, Sum(stage.deferred_sum_, inner)));
-  workspace_max_ = std::max(
-      workspace_max_,
-      Sum(Sum(stage.scratch_max_, stage.deferred_max_), Product(2, boundary)));
+  const int64_t backward =
+      buffers.whole_backward ? Sum(stage.deferred_max_, boundary) : 0;
+  workspace_max_ = std::max(workspace_max_,
+                            Sum(Sum(stage.scratch_max_, boundary), backward));
   has_first_ = has_first_ || stage.has_first_;
   has_last_ = has_last_ || stage.has_last_;
   if (!written) return;

@@ -74,11 +74,11 @@ class StageMemorySum {
 //                one tensor between each two of them)
 //   buffers      per stage: inputs, outputs and their gradients, as counted;
 //                and what sums over ranks take
-//   workspace    of the stage that needs most: the largest scratch + the
-//                largest deferred set + two gradients that take turns between
-//                units; and, with split backward, per stage: each unit's
-//                deferred set + one gradient between each two, as often as
-//                counted
+//   workspace    of the stage that needs most: the largest scratch + one tensor
+//                between units, and for a backward that is not split the
+//                largest deferred set + another tensor; and, with split
+//                backward, per stage: each unit's deferred set + one gradient
+//                between each two, as often as counted
 //   checkpoint   3 x weights: weights and moments are copied, and the copy is
 //                written while training goes on; of copy 0 alone
 //   process      27 MiB and what matrix products pack, as measured by

@@ -50,7 +50,8 @@ TEST(MemoryForecastTest, AddsUpWhatTheUnitsSay) {
                                           .inputs = 4,
                                           .outputs = 0,
                                           .output_gradients = 0,
-                                          .input_gradients = 2});
+                                          .input_gradients = 2,
+                                          .whole_backward = true});
   const int64_t weights = 2 * WeightBytes(config, 1) + WeightBytes(config, 3);
   EXPECT_EQ(memory.weights, weights);
   EXPECT_EQ(memory.gradients, weights);
@@ -67,10 +68,16 @@ TEST(MemoryForecastTest, AddsUpWhatTheUnitsSay) {
 
 TEST(MemoryForecastTest, SplitBackwardDefersEveryUnit) {
   const Gpt2Config config = SmallConfig(false);
-  const MemoryForecast whole = Forecast(Job(config), 1, 3, {.activations = 1});
+  const MemoryForecast forward =
+      Forecast(Job(config), 1, 3, {.activations = 1});
+  const MemoryForecast whole =
+      Forecast(Job(config), 1, 3, {.activations = 1, .whole_backward = true});
   const MemoryForecast split =
-      Forecast(Job(config), 1, 3, {.activations = 1, .deferred = 2});
+      Forecast(Job(config), 1, 3,
+               {.activations = 1, .deferred = 2, .whole_backward = true});
   const int64_t boundary = 24 * 16 * 4;
+  EXPECT_EQ(whole.workspace - forward.workspace,
+            CostOfUnit(config, 1, 24).deferred_bytes + boundary);
   EXPECT_EQ(split.workspace - whole.workspace,
             2 * (2 * CostOfUnit(config, 1, 24).deferred_bytes + boundary));
 }

@@ -78,6 +78,7 @@ StageBuffers BufferUse::Peaks(int stage) const {
           .output_gradients = use.output_gradients.peak,
           .input_gradients = use.input_gradients.peak,
           .deferred = use.deferred.peak,
+          .whole_backward = use.whole_backward,
           .versions = 1 + use.stashed.peak};
 }
 
@@ -106,7 +107,11 @@ void BufferUse::BeginAction(const Action& action, Stage& stage) {
       break;
     case ActionKind::kBackwardInput:
     case ActionKind::kBackward:
-      if (action.kind == ActionKind::kBackwardInput) Take(stage.deferred);
+      if (action.kind == ActionKind::kBackwardInput) {
+        Take(stage.deferred);
+      } else {
+        stage.whole_backward = true;
+      }
       if (!links.has_before) break;
       Take(links.crosses_before ? stage.input_gradients
                                 : stages_[action.stage - 1].output_gradients);

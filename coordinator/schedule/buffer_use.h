@@ -58,6 +58,7 @@ class BufferUse {
     Counter input_gradients;
     Counter deferred;
     Counter stashed;  // Weight versions beside the newest.
+    bool whole_backward = false;
     // Per version: the index, on its rank, of the last action that uses it.
     std::vector<size_t> last_use;
     int newest_version = 0;

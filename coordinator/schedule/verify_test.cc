@@ -281,7 +281,7 @@ TEST(VerifyTest, ShardedWeightsAreGatheredBeforeUse) {
             "already");
 }
 
-TEST(VerifyTest, CountsRecomputedActivationsAndStashedVersions) {
+TEST(VerifyTest, CountsRecomputedDeferredAndStashed) {
   auto buffers =
       VerifyLowered(FromText(2, {"0F0 0F1 0R0 0B0 0R1 0B1 OPTIMIZER"}));
   ASSERT_TRUE(buffers.ok()) << buffers.status();
@@ -293,6 +293,11 @@ TEST(VerifyTest, CountsRecomputedActivationsAndStashedVersions) {
   ASSERT_TRUE(buffers.ok()) << buffers.status();
   EXPECT_EQ((*buffers)[0][0].activations, 3);
   EXPECT_EQ((*buffers)[0][0].versions, 2);
+  EXPECT_TRUE((*buffers)[0][0].whole_backward);
+  buffers = VerifyLowered(FromText(2, {"0F0 0I0 0F1 0I1 0W0 0W1 OPTIMIZER"}));
+  ASSERT_TRUE(buffers.ok()) << buffers.status();
+  EXPECT_EQ((*buffers)[0][0].deferred, 2);
+  EXPECT_FALSE((*buffers)[0][0].whole_backward);
 }
 
 TEST(VerifyTest, HoldsAtMostWhatTheFormulasSay) {

@@ -65,7 +65,7 @@ class MemoryForecastTest(unittest.TestCase):
         self.check("large", job(1, "1f1b", hidden=384))
 
     def test_two_ranks(self):
-        for schedule in ("gpipe", "1f1b"):
+        for schedule in ("gpipe", "1f1b", "zb-h1"):
             with self.subTest(schedule):
                 self.check("two-" + schedule, job(2, schedule, hidden=256))
 

@@ -51,8 +51,9 @@ StageSizes ModelStage::SizesOf(const ModelSlice& slice) {
                    .boundary_out = slice.last() ? 0 : boundary,
                    .saved = BatchBytes(slice) + inner * boundary,
                    .deferred = inner * boundary,
-                   .workspace = Aligned(maxima.scratch_max) +
-                                Aligned(maxima.deferred_max) + 2 * boundary};
+                   .workspace = Aligned(maxima.scratch_max) + boundary};
+  sizes.backward_workspace =
+      sizes.workspace + Aligned(maxima.deferred_max) + boundary;
   for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
     const UnitCost cost =
         CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces);
@@ -64,8 +65,7 @@ StageSizes ModelStage::SizesOf(const ModelSlice& slice) {
 
 ModelStage::ModelStage(const ModelSlice& slice, Backend& backend,
                        BatchReader* data,
-                       std::vector<std::unique_ptr<Layer>> layers,
-                       std::byte* workspace)
+                       std::vector<std::unique_ptr<Layer>> layers)
     : slice_(slice),
       backend_(backend),
       data_(data),
@@ -94,10 +94,9 @@ ModelStage::ModelStage(const ModelSlice& slice, Backend& backend,
     units_.push_back(layout);
   }
   const PassCosts maxima = MaximaOf(slice);
-  scratch_ = workspace;
-  deferred_ = scratch_ + Aligned(maxima.scratch_max);
-  gradients_[0] = deferred_ + Aligned(maxima.deferred_max);
-  gradients_[1] = gradients_[0] + boundary;
+  gradients_[0] = Aligned(maxima.scratch_max);
+  deferred_ = gradients_[0] + boundary;
+  gradients_[1] = deferred_ + Aligned(maxima.deferred_max);
   host_tokens_.resize(slice.tokens() * slice.pieces);
   host_labels_.resize(slice.tokens() * slice.pieces);
 }
@@ -126,7 +125,7 @@ LayerMemory ModelStage::Memory(const StagePass& pass, size_t unit) {
     earlier_.push_back(saved + units_[unit].saved);
   }
   return {.saved = pass.saved + units_[unit].saved,
-          .scratch = scratch_,
+          .scratch = pass.workspace,
           .earlier = earlier_};
 }
 
@@ -152,8 +151,9 @@ ConstTensor ModelStage::Input(const StagePass& pass, size_t unit) const {
 absl::Status ModelStage::Forward(const StagePass& pass) {
   RETURN_IF_ERROR(ReadBatch(pass));
   const LayerTokens tokens = Tokens(pass.saved);
-  std::byte* const last_output =
-      pass.output != nullptr || slice_.last() ? pass.output : gradients_[0];
+  std::byte* const last_output = pass.output != nullptr || slice_.last()
+                                     ? pass.output
+                                     : pass.workspace + gradients_[0];
   for (size_t unit = 0; unit < layers_.size(); ++unit) {
     std::byte* output = unit + 1 < layers_.size()
                             ? pass.saved + units_[unit + 1].input
@@ -170,9 +170,10 @@ absl::Status ModelStage::Backward(const StagePass& pass) {
   Tensor dy = Boundary(const_cast<std::byte*>(pass.output_gradient));
   for (size_t unit = layers_.size(); unit-- > 0;) {
     const Tensor dx =
-        Boundary(unit == 0 ? pass.input_gradient : gradients_[unit % 2]);
+        Boundary(unit == 0 ? pass.input_gradient
+                           : pass.workspace + gradients_[unit % 2]);
     LayerMemory memory = Memory(pass, unit);
-    memory.deferred = deferred_;
+    memory.deferred = pass.workspace + deferred_;
     RETURN_IF_ERROR(layers_[unit]->BackwardInput(tokens, Input(pass, unit), dy,
                                                  dx, memory));
     RETURN_IF_ERROR(

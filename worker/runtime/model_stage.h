@@ -31,15 +31,16 @@ struct ModelSlice {
 // Runs the layers of a slice one after the other. In `saved` lie tokens and
 // labels, then for each unit its input (but not the first one's, which is the
 // pass's) and what the layer saves; in `deferred` for each unit what the layer
-// defers and the gradient of its output (but not the last one's).
+// defers and the gradient of its output (but not the last one's). The workspace
+// has a layer's scratch first.
 class ModelStage final : public Stage {
  public:
   static StageSizes SizesOf(const ModelSlice& slice);
 
-  // One layer per unit. `workspace` has SizesOf().workspace bytes; `data` is
-  // needed on the first and last stage of the model only.
+  // One layer per unit. `data` is needed on the first and last stage of the
+  // model only.
   ModelStage(const ModelSlice& slice, Backend& backend, BatchReader* data,
-             std::vector<std::unique_ptr<Layer>> layers, std::byte* workspace);
+             std::vector<std::unique_ptr<Layer>> layers);
 
   StageSizes sizes() const override { return SizesOf(slice_); }
   absl::Status Forward(const StagePass& pass) override;
@@ -68,10 +69,10 @@ class ModelStage final : public Stage {
   BatchReader* const data_;
   const std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<UnitLayout> units_;
-  std::byte* scratch_ = nullptr;
-  std::byte* deferred_ = nullptr;  // Of one layer, for Backward.
+  // Offsets in the workspace. Of one layer, for Backward:
+  int64_t deferred_ = 0;
   // Of unit outputs, for Backward; the first takes outputs that nobody wants.
-  std::byte* gradients_[2] = {};
+  int64_t gradients_[2] = {};
   std::vector<int32_t> host_tokens_;
   std::vector<int32_t> host_labels_;
   std::vector<std::byte*> earlier_;  // Of the unit of the last Memory().

@@ -35,6 +35,19 @@ void CutPools(const StageBuffers& buffers, Arena& arena, StageMemory& stage) {
   }
 }
 
+// One for all stages: passes of a rank follow each other.
+void CutWorkspace(const std::vector<StageBuffers>& buffers, Arena& arena,
+                  std::vector<StageMemory>& stages) {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const StageSizes& sizes = stages[i].sizes;
+    bytes = std::max(bytes, buffers[i].whole_backward ? sizes.backward_workspace
+                                                      : sizes.workspace);
+  }
+  std::byte* const workspace = arena.Take(bytes);
+  for (StageMemory& stage : stages) stage.workspace = workspace;
+}
+
 // Cuts what stays of the memory of one rank, in an order that depends on the
 // plan alone.
 class Cutter {
@@ -43,14 +56,12 @@ class Cutter {
       : plan_(plan), rank_(rank), arena_(arena) {}
 
   RankMemory Cut() {
-    CutWorkspace();
     for (const StageBuffers& buffers : plan_.ranks[rank_].buffers) {
       StageMemory& stage = memory_.stages.emplace_back();
       stage.stage = buffers.stage;
       stage.sizes = SizesOf(plan_, buffers.stage);
       stage.versions = buffers.versions;
       if (TrainedModelOf(plan_) != nullptr) CutWeights(stage);
-      stage.workspace = workspace_;
     }
     if (TrainedModelOf(plan_) != nullptr) {
       CutTied();
@@ -128,15 +139,6 @@ class Cutter {
     return memory_.parameters.back().weight;
   }
 
-  // One for all: passes of a rank follow each other.
-  void CutWorkspace() {
-    int64_t bytes = 0;
-    for (const StageBuffers& buffers : plan_.ranks[rank_].buffers) {
-      bytes = std::max(bytes, SizesOf(plan_, buffers.stage).workspace);
-    }
-    workspace_ = arena_.Take(bytes);
-  }
-
   void CutTied() {
     const Architecture& config = *TrainedModelOf(plan_);
     if (!HasTiedEmbeddings(config)) return;
@@ -178,7 +180,6 @@ class Cutter {
   const Plan& plan_;
   const int rank_;
   Arena& arena_;
-  std::byte* workspace_ = nullptr;
   // Of the embedding and of the head, as far as they are here, by stage.
   std::vector<float*> tied_gradients_;
   RankMemory memory_;
@@ -239,6 +240,7 @@ absl::Status ReplanPools(Backend& backend, const Plan& plan, int rank,
                      for (size_t i = 0; i < buffers.size(); ++i) {
                        CutPools(buffers[i], cut, memory.stages[i]);
                      }
+                     CutWorkspace(buffers, cut, memory.stages);
                    }));
   return absl::OkStatus();
 }

@@ -61,7 +61,8 @@ struct TiedGradient {
 };
 
 // All memory of one rank, cut by its plan from two arenas: what stays for the
-// whole job, and the pools of the stages, which follow the program.
+// whole job, and the pools and workspace of the stages, which follow the
+// program.
 struct RankMemory {
   std::unique_ptr<Arena> arena;
   std::unique_ptr<Arena> pools;
@@ -94,10 +95,10 @@ std::vector<int64_t> CountedParameters(const Plan& plan, int rank);
 absl::StatusOr<RankMemory> PlanRankMemory(Backend& backend, const Plan& plan,
                                           int rank);
 
-// Cuts the pools of `memory` anew, for another plan with the same stages. None
-// of their buffers may be lent. All else stays where it is.
+// Cuts the pools and the workspace of `memory` anew, for another plan with the
+// same stages. None of their buffers may be lent. All else stays where it is.
 //
-// Errors: as above; then there are no pools.
+// Errors: as above; then there are none.
 absl::Status ReplanPools(Backend& backend, const Plan& plan, int rank,
                          RankMemory& memory);
 

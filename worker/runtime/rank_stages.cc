@@ -71,7 +71,7 @@ class StageMaker {
                    .unit_end = slice.unit_end,
                    .microbatch_size = batch,
                    .pieces = plan_.pieces},
-        backend_, data_, std::move(layers), stage.workspace);
+        backend_, data_, std::move(layers));
   }
 
  private:

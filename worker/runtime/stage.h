@@ -24,19 +24,22 @@ struct StagePass {
   const std::byte* output_gradient = nullptr;  // Null on the last stage.
   std::byte* input_gradient = nullptr;         // Null on the first stage.
   std::byte* saved = nullptr;                  // StageSizes::saved bytes.
-  std::byte* deferred = nullptr;  // StageSizes::deferred; for I and W only.
+  std::byte* deferred = nullptr;   // StageSizes::deferred; for I and W only.
+  std::byte* workspace = nullptr;  // As StageSizes says.
   // `saved` of the pieces before this one, in order; empty for the first. I and
   // B write there, too.
   std::span<std::byte* const> earlier = {};
 };
 
-// Bytes, per micro-batch or piece of one, except for the workspace.
+// Bytes, per micro-batch or piece of one, except for the workspaces, which hold
+// nothing between two passes.
 struct StageSizes {
   int64_t boundary_in = 0;   // Input and its gradient; 0 on the first stage.
   int64_t boundary_out = 0;  // Output and its gradient; 0 on the last stage.
   int64_t saved = 0;
   int64_t deferred = 0;
-  int64_t workspace = 0;
+  int64_t workspace = 0;           // Of any pass.
+  int64_t backward_workspace = 0;  // Of Backward.
 };
 
 // A contiguous slice of the model on one rank. `Backward` gives the bits of

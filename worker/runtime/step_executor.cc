@@ -146,6 +146,7 @@ absl::Status StepExecutor::RunPass(int64_t step, const Action& action) {
                  .output_gradient = local.memory->output_gradients.Find(index),
                  .saved = local.memory->activations.Find(index),
                  .deferred = local.memory->deferred.Find(index),
+                 .workspace = local.memory->workspace,
                  .earlier = earlier_};
   if (action.kind == ActionKind::kForward) {
     RETURN_IF_ERROR(PrepareForward(local, index, pass));
