@@ -53,8 +53,9 @@ TEST_F(WatchCommandTest, PrintsOneLinePerStepWithoutATerminal) {
   EXPECT_TRUE(Has(result.out, "kjv: QUEUED, needs 2 devices; 1 is free\n"));
   EXPECT_TRUE(Has(result.out, "kjv: SUCCEEDED, all steps are made\n"));
   EXPECT_TRUE(Has(result.out,
-                  "step 599/600  loss 3.4117  74.2k tokens/s  "
-                  "bubble 34.5 % (predicted 33.3 %)  110 ms left\n"
+                  "step 599/600  loss 3.4117  74.2k tokens/s  110 ms left  "
+                  "step time 110 ms (predicted 106 ms, +4 %)  "
+                  "bubble 34.5 % (predicted 33.3 %)\n"
                   "step 600/600  loss 3.4117"));
   EXPECT_FALSE(Has(result.out, "\x1b"));
 }
