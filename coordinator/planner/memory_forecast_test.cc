@@ -140,8 +140,8 @@ TEST(MemoryForecastTest, ATiedWeightIsHeldOnceButHasTwoGradients) {
 TEST(MemoryForecastTest, ASimModelNeedsOnlyBuffers) {
   const JobSpec spec{
       .model = {.architecture = SimModel{.layers = 4, .boundary_bytes = 1000}}};
-  const MemoryForecast memory =
-      Forecast(spec, 0, 2, {.activations = 2, .outputs = 3});
+  const MemoryForecast memory = Forecast(
+      spec, 0, 2, {.activations = 2, .outputs = 3, .whole_backward = true});
   EXPECT_EQ(memory.total(), kProcess + 2 * 1000 + 3 * 1000 + 2 * 1000);
 }
 

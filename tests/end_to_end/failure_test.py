@@ -4,11 +4,28 @@
 import os
 import signal
 import subprocess
+import time
 import unittest
+from pathlib import Path
 
 from end_to_end import PROGRAMS, Cluster, main, prepare_text, spec
 
 STEPS = 1500
+
+
+def kill(pid):
+    """kill -9, and the time that the kernel takes to release its locks."""
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text()
+        except FileNotFoundError:
+            return
+        if status.rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.01)
+    raise TimeoutError(f"process {pid} survives kill -9")
 
 
 class FailureTest(unittest.TestCase):
@@ -66,7 +83,7 @@ class FailureTest(unittest.TestCase):
     def test_training_goes_on_without_its_coordinator(self):
         self.start_job(steps=4000)
         address = (self.cluster.state / "coordinator" / "address").read_text()
-        os.kill(self.cluster.pids()["coordinator"], signal.SIGKILL)
+        kill(self.cluster.pids()["coordinator"])
         coordinator = subprocess.Popen(
             [str(PROGRAMS / "penstock-coordinator"), "--state-dir",
              str(self.cluster.state / "coordinator"), "--listen",
