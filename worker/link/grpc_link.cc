@@ -149,7 +149,9 @@ absl::Status GrpcLinkImpl::Listen() {
                },
            .on_ended =
                [this](int peer, const absl::Status& status) {
-                 pending_.FailPeer(peer, Name(peer, status));
+                 // It may have ended because of what it was sent last, of
+                 // which this side has yet to hear that it has arrived.
+                 pending_.FailReceives(peer, Name(peer, status));
                }}));
   loop_.Start();
   return absl::OkStatus();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "proto/base/status_macros.h"
+
 namespace penstock {
 
 std::string ToString(const MessageKey& key) {
@@ -15,7 +17,7 @@ absl::Status PendingTransfers::Begin(const TransferId& id) {
     return absl::InvalidArgumentError(fmt::format(
         "peer {} of a plan with {} executors", id.peer, failed_.size()));
   }
-  if (!failed_[id.peer].ok()) return failed_[id.peer];
+  RETURN_IF_ERROR(ReasonAgainst(id));
   if (!transfers_.try_emplace(id).second) {
     return absl::InvalidArgumentError(fmt::format(
         "{} with peer {} is already under way", ToString(id.key), id.peer));
@@ -47,7 +49,7 @@ absl::Status PendingTransfers::Wait(const TransferId& id, absl::Time deadline) {
       transfers_.erase(transfer);
       return result;
     }
-    if (!failed_[id.peer].ok()) return failed_[id.peer];
+    RETURN_IF_ERROR(ReasonAgainst(id));
     if (!in_time) {
       return absl::DeadlineExceededError(fmt::format(
           "{} {} peer {} has not arrived in time", ToString(id.key),
@@ -62,6 +64,19 @@ void PendingTransfers::FailPeer(int peer, const absl::Status& reason) {
   if (!failed_[peer].ok()) return;
   failed_[peer] = reason;
   changed_.NotifyAll();
+}
+
+void PendingTransfers::FailReceives(int peer, const absl::Status& reason) {
+  MutexLock lock(mutex_);
+  if (!silent_[peer].ok()) return;
+  silent_[peer] = reason;
+  changed_.NotifyAll();
+}
+
+absl::Status PendingTransfers::ReasonAgainst(const TransferId& id) const {
+  RETURN_IF_ERROR(failed_[id.peer]);
+  return id.direction == Direction::kReceive ? silent_[id.peer]
+                                             : absl::OkStatus();
 }
 
 void PendingTransfers::Abort(const absl::Status& reason) {

@@ -35,7 +35,7 @@ std::string ToString(const MessageKey& key);
 class PendingTransfers {
  public:
   // For peers 0 to `peers` - 1.
-  explicit PendingTransfers(int peers) : failed_(peers) {}
+  explicit PendingTransfers(int peers) : failed_(peers), silent_(peers) {}
 
   // Errors: those of every Link method.
   absl::Status Begin(const TransferId& id);
@@ -53,6 +53,10 @@ class PendingTransfers {
   // for each peer counts.
   void FailPeer(int peer, const absl::Status& reason);
 
+  // Ends likewise what is to be received from `peer`, which sends no more. What
+  // it is sent may still reach it.
+  void FailReceives(int peer, const absl::Status& reason);
+
   // Ends everything, now and in future; only the first call counts.
   void Abort(const absl::Status& reason);
 
@@ -62,12 +66,18 @@ class PendingTransfers {
     absl::Status result;
   };
 
+  // Why `id` cannot end well any more.
+  absl::Status ReasonAgainst(const TransferId& id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Mutex mutex_;
   CondVar changed_;
   std::map<TransferId, Transfer> transfers_ ABSL_GUARDED_BY(mutex_);
   absl::Status aborted_ ABSL_GUARDED_BY(mutex_);
   // By peer; OK as long as it lives.
   std::vector<absl::Status> failed_ ABSL_GUARDED_BY(mutex_);
+  // By peer; OK as long as it sends.
+  std::vector<absl::Status> silent_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace penstock

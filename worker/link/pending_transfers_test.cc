@@ -52,6 +52,17 @@ TEST(PendingTransfersTest, HandsOverWhatEndedBeforeThePeerFailed) {
             absl::StatusCode::kDeadlineExceeded);
 }
 
+TEST(PendingTransfersTest, APeerThatSendsNoMoreMayStillReceive) {
+  PendingTransfers pending(2);
+  ASSERT_TRUE(pending.Begin(kSend).ok());
+  ASSERT_TRUE(pending.Begin(kReceive).ok());
+  pending.FailReceives(1, absl::UnavailableError("closed"));
+  EXPECT_EQ(pending.Wait(kReceive, Soon()), absl::UnavailableError("closed"));
+  pending.End(kSend, absl::OkStatus());
+  EXPECT_TRUE(pending.Wait(kSend, Soon()).ok());
+  EXPECT_TRUE(pending.Begin(kSend).ok());
+}
+
 TEST(PendingTransfersTest, AbortWakesWaitersAndRefusesTheRest) {
   PendingTransfers pending(2);
   ASSERT_TRUE(pending.Begin(kSend).ok());
