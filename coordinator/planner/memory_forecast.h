@@ -81,7 +81,7 @@ class StageMemorySum {
 //                between each two, as often as counted
 //   checkpoint   3 x weights: weights and moments are copied, and the copy is
 //                written while training goes on; of copy 0 alone
-//   process      27 MiB and what matrix products pack, as measured by
+//   process      25 MiB and what matrix products pack, as measured by
 //                tests/end_to_end/memory_forecast_test.py
 class RankMemorySum {
  public:

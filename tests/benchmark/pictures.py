@@ -69,7 +69,9 @@ class Runs:
             "parallelism": {"pipeline": ranks, "schedule": schedule},
             "steps": 3 if self.quick else 6})
 
-    def computing(self, schedule, ranks, batches, layers):
+    def computing(self, schedule, ranks, batches, layers, checkpoints=False):
+        """With `checkpoints`, so often and long that the ranks come to hold
+        all that a plan forecasts."""
         return self.train({
             "model": {"gpt2": {"layers": layers, "hidden": 256, "heads": 8,
                                "sequence_length": 256, "vocabulary": 256,
@@ -77,7 +79,8 @@ class Runs:
             "data": {"tokens": "text.bin", "dtype": "uint16"},
             "batch": {"micro_batch_size": 4, "micro_batches": batches},
             "parallelism": {"pipeline": ranks, "schedule": schedule},
-            "steps": 3 if self.quick else 5})
+            **({"steps": 10, "checkpoint": {"every_steps": 2}} if checkpoints
+               else {"steps": 3 if self.quick else 5})})
 
 
 def lines(results, key, planned=None):
@@ -233,7 +236,7 @@ def measure(arguments):
         cluster.run_local("data", "prepare", "text.txt", "-o", "text.bin")
         gpt2 = {s: {m: runs.computing(s, 2, m, 8)
                     for m in arguments.batches[1:-1]} for s in arguments.schedule}
-        memory = {s: runs.computing(s, 4, batches, 8) for s in arguments.schedule}
+        memory = {s: runs.computing(s, 4, batches, 8, True) for s in arguments.schedule}
     return {"batches": over_batches, "ranks": over_ranks, "gpt2": gpt2,
             "memory": memory}
 
