@@ -50,8 +50,6 @@ internal::v1::Progress ProgressOf(const Trainer& trainer) {
   return ProgressToProto(progress);
 }
 
-// One executor: the main thread trains, a second one listens to the worker, a
-// third one reports progress.
 // What the worker was told to make its links, or what the job was.
 DelayedLink::Options DelayOf(const internal::v1::Prepare& prepare,
                              const Plan& plan) {
@@ -65,6 +63,8 @@ DelayedLink::Options DelayOf(const internal::v1::Prepare& prepare,
       .bytes_per_second = static_cast<double>(prepare.link_bytes_per_second())};
 }
 
+// One executor: the main thread trains, a second one listens to the worker, a
+// third one reports progress.
 class Executor {
  public:
   explicit Executor(int fd) : stream_(FileDescriptor(fd)) {}
