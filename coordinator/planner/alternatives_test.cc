@@ -12,30 +12,11 @@ namespace {
 constexpr double kMillisecond = 1e-3;
 const std::vector<int64_t> kAmple(4, int64_t{1} << 32);
 
-// As SleepingPlan's ranks really take, with hops of `hop` seconds.
-ScheduleCosts TrueCosts(double hop) {
-  ScheduleCosts costs;
-  costs.stages.assign(4, {.forward = 2 * kMillisecond,
-                          .input_gradient = 3 * kMillisecond,
-                          .weight_gradient = 1 * kMillisecond});
-  costs.hops.assign(3, {.latency = hop});
-  costs.optimizer.assign(4, 1 * kMillisecond);
-  return costs;
-}
-
-Profile ProfileWith(const Plan& plan, const ScheduleCosts& costs,
-                    double between_steps = 0) {
-  const auto profile = MeasureProfile(
-      plan, PlanCosts(plan),
-      MakeTraces(plan, {.costs = costs, .between_steps = between_steps}));
-  EXPECT_TRUE(profile.ok()) << profile.status();
-  return *profile;
-}
-
 TEST(AlternativesTest, PredictsWhatTheMeasuredCostsGive) {
   const Plan plan = SleepingPlan(4, 8, "naive");
-  const ScheduleCosts costs = TrueCosts(0.4 * kMillisecond);
-  const Profile profile = ProfileWith(plan, costs, 0.01);
+  const ScheduleCosts costs = SleepingCosts(4, 0.4 * kMillisecond);
+  const Profile profile =
+      ProfileOf(plan, {.costs = costs, .between_steps = 0.01});
   const auto found = FindAlternatives(plan, profile, kAmple);
   ASSERT_TRUE(found.ok()) << found.status();
   // The plan in force takes what was measured.
@@ -55,8 +36,8 @@ TEST(AlternativesTest, PredictsWhatTheMeasuredCostsGive) {
 
 TEST(AlternativesTest, EveryAlternativeSumsInTheSameOrder) {
   const Plan plan = SleepingPlan(4, 8, "1f1b");
-  const auto found =
-      FindAlternatives(plan, ProfileWith(plan, TrueCosts(1e-3)), kAmple);
+  const auto found = FindAlternatives(
+      plan, ProfileOf(plan, {.costs = SleepingCosts(4, 1e-3)}), kAmple);
   ASSERT_TRUE(found.ok()) << found.status();
   ASSERT_GE(found->size(), 3);
   for (const Alternative& alternative : *found) {
@@ -76,7 +57,7 @@ TEST(AlternativesTest, EveryAlternativeSumsInTheSameOrder) {
 
 TEST(AlternativesTest, WhatDoesNotFitTheMemoryIsNoAlternative) {
   const Plan plan = SleepingPlan(4, 8, "naive");
-  const Profile profile = ProfileWith(plan, TrueCosts(1e-4));
+  const Profile profile = ProfileOf(plan, {.costs = SleepingCosts(4, 1e-4)});
   std::vector<int64_t> memory;
   for (const RankPlan& rank : plan.ranks) memory.push_back(rank.memory.total());
   const auto found = FindAlternatives(plan, profile, memory);

@@ -15,15 +15,11 @@ using testing::HasSubstr;
 
 constexpr double kMillisecond = 1e-3;
 
-ScheduleCosts TrueCosts(double hop, double last_stage = 1) {
-  ScheduleCosts costs;
-  costs.stages.assign(4, {.forward = 2 * kMillisecond,
-                          .input_gradient = 3 * kMillisecond,
-                          .weight_gradient = 1 * kMillisecond});
-  costs.stages[3].forward *= last_stage;
-  costs.stages[3].input_gradient *= last_stage;
-  costs.hops.assign(3, {.latency = hop});
-  costs.optimizer.assign(4, 1 * kMillisecond);
+// With a last stage that takes `factor` times as long.
+ScheduleCosts CostsWithLast(double factor, double hop) {
+  ScheduleCosts costs = SleepingCosts(4, hop);
+  costs.stages[3].forward *= factor;
+  costs.stages[3].input_gradient *= factor;
   return costs;
 }
 
@@ -42,7 +38,7 @@ TEST(ExplainTest, WhatWasMeasuredIsExplainedAsWhatIsSimulated) {
   for (const std::string schedule : {"1f1b", "gpipe", "naive"}) {
     SCOPED_TRACE(schedule);
     const Plan plan = SleepingPlan(4, 8, schedule, /*optimism=*/0.5);
-    const ScheduleCosts costs = TrueCosts(kMillisecond / 2, 1.5);
+    const ScheduleCosts costs = CostsWithLast(1.5, kMillisecond / 2);
     const Explanation explanation = ExplainSynthetic(
         plan, {.costs = costs, .clocks_us = {0, 70'000'000, -5'000, 900}});
     const auto simulation =
@@ -69,7 +65,7 @@ TEST(ExplainTest, WhatWasMeasuredIsExplainedAsWhatIsSimulated) {
 TEST(ExplainTest, PlannedAndMeasuredStandSideBySide) {
   const Plan plan = SleepingPlan(4, 8, "1f1b", /*optimism=*/0.5);
   const Explanation explanation = ExplainSynthetic(
-      plan, {.costs = TrueCosts(1e-4), .between_steps = 0.004});
+      plan, {.costs = SleepingCosts(4, 1e-4), .between_steps = 0.004});
   EXPECT_NEAR(explanation.planned.costs.stages[1].forward, 1e-3, 1e-9);
   EXPECT_NEAR(explanation.measured.costs.stages[1].forward, 2e-3, 1e-6);
   EXPECT_GT(explanation.measured.step, 1.5 * explanation.planned.step);
@@ -81,7 +77,7 @@ TEST(ExplainTest, PlannedAndMeasuredStandSideBySide) {
 TEST(ExplainTest, NamesTheLargestCauseAndAFasterSchedule) {
   const Plan naive = SleepingPlan(4, 8, "naive");
   const std::string advice =
-      ExplainSynthetic(naive, {.costs = TrueCosts(1e-4)}).advice;
+      ExplainSynthetic(naive, {.costs = SleepingCosts(4, 1e-4)}).advice;
   EXPECT_THAT(advice, HasSubstr("rank "));
   EXPECT_THAT(advice, HasSubstr("would save"));
 }

@@ -16,30 +16,11 @@ using testing::HasSubstr;
 constexpr double kMillisecond = 1e-3;
 const std::vector<int64_t> kAmple(4, int64_t{1} << 32);
 
-// As SleepingPlan's ranks really take, with hops of `hop` seconds.
-ScheduleCosts TrueCosts(double hop) {
-  ScheduleCosts costs;
-  costs.stages.assign(4, {.forward = 2 * kMillisecond,
-                          .input_gradient = 3 * kMillisecond,
-                          .weight_gradient = 1 * kMillisecond});
-  costs.hops.assign(3, {.latency = hop});
-  costs.optimizer.assign(4, 1 * kMillisecond);
-  return costs;
-}
-
-Profile ProfileWith(const Plan& plan, const ScheduleCosts& costs,
-                    double between_steps = 0) {
-  const auto profile = MeasureProfile(
-      plan, PlanCosts(plan),
-      MakeTraces(plan, {.costs = costs, .between_steps = between_steps}));
-  EXPECT_TRUE(profile.ok()) << profile.status();
-  return *profile;
-}
-
 TEST(ReplanTest, TurnsToWhatTheMeasuredCostsMakeFaster) {
   const Plan plan = SleepingPlan(4, 8, "naive");
-  const Profile profile =
-      ProfileWith(plan, TrueCosts(0.4 * kMillisecond), 0.01);
+  const Profile profile = ProfileOf(
+      plan,
+      {.costs = SleepingCosts(4, 0.4 * kMillisecond), .between_steps = 0.01});
   const auto revised = Replan(plan, profile, kAmple, 50);
   ASSERT_TRUE(revised.ok()) << revised.status();
   ASSERT_TRUE(revised->plan.has_value());
@@ -49,7 +30,7 @@ TEST(ReplanTest, TurnsToWhatTheMeasuredCostsMakeFaster) {
   EXPECT_THAT(next.schedule_reason, HasSubstr(next.schedule + " saves"));
   // What it predicts is what it takes: costs and 10 ms between steps.
   const auto simulation =
-      Simulate(ScheduleOf(next), TrueCosts(0.4 * kMillisecond));
+      Simulate(ScheduleOf(next), SleepingCosts(4, 0.4 * kMillisecond));
   EXPECT_NEAR(absl::ToDoubleSeconds(next.step_time),
               simulation->makespan + 0.01, 1e-4);
   EXPECT_LT(next.step_time, absl::Seconds(0.7 * profile.step));
@@ -63,15 +44,18 @@ TEST(ReplanTest, TurnsToWhatTheMeasuredCostsMakeFaster) {
   EXPECT_NEAR(revised->measured, profile.step, 1e-9);
   EXPECT_EQ(absl::Seconds(revised->predicted), next.step_time);
   // And the next time there is nothing left to gain or to correct.
-  const auto settled = Replan(
-      next, ProfileWith(next, TrueCosts(0.4 * kMillisecond), 0.01), kAmple, 50);
+  const auto settled =
+      Replan(next,
+             ProfileOf(next, {.costs = SleepingCosts(4, 0.4 * kMillisecond),
+                              .between_steps = 0.01}),
+             kAmple, 50);
   ASSERT_TRUE(settled.ok()) << settled.status();
   EXPECT_FALSE(settled->plan.has_value());
 }
 
 TEST(ReplanTest, AGainMustBeLargeEnoughAndLastLongEnough) {
   const Plan plan = SleepingPlan(4, 8, "naive");
-  const Profile profile = ProfileWith(plan, TrueCosts(1e-4));
+  const Profile profile = ProfileOf(plan, {.costs = SleepingCosts(4, 1e-4)});
   const auto kept = [&](int64_t steps_left, const ReplanOptions& options) {
     const auto revised = Replan(plan, profile, kAmple, steps_left, options);
     return revised.ok() && (!revised->plan.has_value() ||
@@ -85,8 +69,9 @@ TEST(ReplanTest, AGainMustBeLargeEnoughAndLastLongEnough) {
 
 TEST(ReplanTest, WrongForecastsAreReplacedAndProgramsStay) {
   const Plan plan = SleepingPlan(4, 8, "1f1b", /*optimism=*/0.1);
-  const auto revised = Replan(plan, ProfileWith(plan, TrueCosts(1e-4)), kAmple,
-                              50, {.gain_min = 0.99});
+  const auto revised =
+      Replan(plan, ProfileOf(plan, {.costs = SleepingCosts(4, 1e-4)}), kAmple,
+             50, {.gain_min = 0.99});
   ASSERT_TRUE(revised.ok()) << revised.status();
   ASSERT_TRUE(revised->plan.has_value());
   const Plan& next = *revised->plan;
@@ -100,8 +85,8 @@ TEST(ReplanTest, WrongForecastsAreReplacedAndProgramsStay) {
 
 TEST(ReplanTest, NothingIsMadeWhenNothingIsToBeGained) {
   const Plan plan = SleepingPlan(4, 8, "1f1b");
-  const auto kept = Replan(plan, ProfileWith(plan, PlanCosts(plan)), kAmple, 50,
-                           {.gain_min = 0.99});
+  const auto kept = Replan(plan, ProfileOf(plan, {.costs = PlanCosts(plan)}),
+                           kAmple, 50, {.gain_min = 0.99});
   ASSERT_TRUE(kept.ok()) << kept.status();
   EXPECT_FALSE(kept->plan.has_value());
   EXPECT_THAT(kept->reason, HasSubstr("would save only"));

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "coordinator/planner/planner.h"
 #include "coordinator/schedule/simulate.h"
 #include "proto/base/check.h"
 
@@ -67,6 +68,23 @@ Plan SleepingPlan(int ranks, int microbatches, const std::string& schedule,
                                              .flops_per_second = 1e11}));
   PENSTOCK_CHECK(plan.ok());
   return *plan;
+}
+
+ScheduleCosts SleepingCosts(int ranks, double hop) {
+  ScheduleCosts costs;
+  costs.stages.assign(
+      ranks,
+      {.forward = 2e-3, .input_gradient = 3e-3, .weight_gradient = 1e-3});
+  costs.hops.assign(ranks - 1, {.latency = hop});
+  costs.optimizer.assign(ranks, 1e-3);
+  return costs;
+}
+
+Profile ProfileOf(const Plan& plan, const SyntheticSteps& steps) {
+  const auto profile =
+      MeasureProfile(plan, PlanCosts(plan), MakeTraces(plan, steps));
+  PENSTOCK_CHECK(profile.ok());
+  return *profile;
 }
 
 }  // namespace penstock

@@ -2,9 +2,10 @@
 #define COORDINATOR_PLANNER_SYNTHETIC_TRACES_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
-#include "coordinator/planner/planner.h"
+#include "coordinator/planner/profile.h"
 #include "coordinator/schedule/costs.h"
 #include "proto/metrics.h"
 #include "proto/plan.h"
@@ -32,6 +33,13 @@ std::vector<StepTrace> MakeTraces(const Plan& plan,
 // forecast of each of those is `optimism` times that.
 Plan SleepingPlan(int ranks, int microbatches, const std::string& schedule,
                   double optimism = 1);
+
+// What such ranks really take, with hops of `hop` seconds and an optimizer of
+// 1 ms.
+ScheduleCosts SleepingCosts(int ranks, double hop);
+
+// The profile of steps of the plan. Ends the process where there is none.
+Profile ProfileOf(const Plan& plan, const SyntheticSteps& steps);
 
 }  // namespace penstock
 
