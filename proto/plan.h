@@ -1,6 +1,7 @@
 #ifndef PROTO_PLAN_H_
 #define PROTO_PLAN_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -123,6 +124,18 @@ inline bool IsFirstStage(const Plan& plan, int stage) {
 }
 inline bool IsLastStage(const Plan& plan, int stage) {
   return SliceOf(plan, stage) == StagesPerCopy(plan) - 1;
+}
+
+// Whether weights that lie as one plan says lie as the other says, too: the
+// same stages of the same units on the same ranks.
+inline bool HaveSameStages(const Plan& a, const Plan& b) {
+  return a.copies == b.copies && a.pieces == b.pieces &&
+         a.ranks.size() == b.ranks.size() &&
+         std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(),
+                    b.stages.end(), [](const StagePlan& x, const StagePlan& y) {
+                      return x.unit_begin == y.unit_begin &&
+                             x.unit_end == y.unit_end && x.rank == y.rank;
+                    });
 }
 
 // Which part of which plan a device executes. Tensors and checkpoints carry the

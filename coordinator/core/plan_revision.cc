@@ -1,6 +1,7 @@
 #include "coordinator/core/plan_revision.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "coordinator/planner/revision_obstacle.h"
 #include "fmt/format.h"
@@ -10,18 +11,6 @@ namespace {
 
 // Of one job; epochs that each try as often as they may fill it in five.
 constexpr size_t kRevisionsKept = 32;
-
-bool HasSameStages(const Plan& a, const Plan& b) {
-  return a.copies == b.copies && a.pieces == b.pieces &&
-         a.ranks.size() == b.ranks.size() &&
-         std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(),
-                    b.stages.end(),
-                    [](const StagePlan& left, const StagePlan& right) {
-                      return left.unit_begin == right.unit_begin &&
-                             left.unit_end == right.unit_end &&
-                             left.rank == right.rank;
-                    });
-}
 
 bool IsSameJob(const JobSpec& a, const JobSpec& b) {
   return a.parallelism.schedule == b.parallelism.schedule &&
@@ -76,7 +65,7 @@ absl::Status CheckRevisedPlan(const DueRevision& due, const Plan& revised) {
         fmt::format("revision {} of a plan follows {}", revised.revision,
                     due.plan->revision));
   }
-  if (!HasSameStages(*due.plan, revised)) {
+  if (!HaveSameStages(*due.plan, revised)) {
     return absl::InvalidArgumentError(
         "a revised plan must have the stages of the plan in force");
   }
@@ -93,7 +82,7 @@ absl::Status CheckRevisedPlan(const DueRevision& due, const Plan& revised) {
 
 Plan KeepRevision(Plan made, const Plan* latest) {
   if (latest == nullptr || latest->revision == 0 ||
-      !IsSameJob(made.spec, latest->spec) || !HasSameStages(made, *latest)) {
+      !IsSameJob(made.spec, latest->spec) || !HaveSameStages(made, *latest)) {
     return made;
   }
   made.stages = latest->stages;

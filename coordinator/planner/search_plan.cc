@@ -27,15 +27,6 @@ Programs PassesOf(const Plan& plan) {
   return programs;
 }
 
-bool HasSameStages(const Plan& a, const Plan& b) {
-  return a.copies == b.copies &&
-         std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(),
-                    b.stages.end(), [](const StagePlan& x, const StagePlan& y) {
-                      return x.rank == y.rank && x.unit_begin == y.unit_begin &&
-                             x.unit_end == y.unit_end;
-                    });
-}
-
 // Whether it adds up weight gradients in the order of the micro-batches, as
 // whatever the search makes of it then does.
 bool SumsInOrder(const Plan& plan) {
@@ -137,7 +128,7 @@ SearchedPlans SearchPlans(const std::vector<Plan>& named,
         std::min(bound, searched.lower_bound.value_or(bound));
     std::vector<Programs> starts;
     for (const Plan& plan : named) {
-      if (HasSameStages(plan, *best) && SumsInOrder(plan)) {
+      if (HaveSameStages(plan, *best) && SumsInOrder(plan)) {
         starts.push_back(PassesOf(plan));
       }
     }

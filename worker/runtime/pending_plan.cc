@@ -8,11 +8,6 @@
 namespace penstock {
 namespace {
 
-bool IsSameSlice(const StagePlan& a, const StagePlan& b) {
-  return a.unit_begin == b.unit_begin && a.unit_end == b.unit_end &&
-         a.rank == b.rank;
-}
-
 bool IsSameStage(const StageBuffers& a, const StageBuffers& b) {
   return a.stage == b.stage && a.versions == b.versions;
 }
@@ -22,10 +17,7 @@ bool IsSameStage(const StageBuffers& a, const StageBuffers& b) {
 absl::Status CheckRevision(const Plan& current, const Plan& next) {
   bool same = current.spec.name == next.spec.name &&
               current.spec.batch == next.spec.batch &&
-              current.copies == next.copies && current.pieces == next.pieces &&
-              current.ranks.size() == next.ranks.size() &&
-              std::equal(current.stages.begin(), current.stages.end(),
-                         next.stages.begin(), next.stages.end(), IsSameSlice);
+              HaveSameStages(current, next);
   for (size_t rank = 0; same && rank < next.ranks.size(); ++rank) {
     const std::vector<StageBuffers>& buffers = current.ranks[rank].buffers;
     same = std::equal(buffers.begin(), buffers.end(),
