@@ -121,7 +121,8 @@ class InProcessJob {
                                          .epoch = 1,
                                          .replica = peer / ranks,
                                          .rank = peer % ranks},
-                                        roots, options_.disk, Events()));
+                                        options_.make_backend, roots,
+                                        options_.disk, Events()));
       trainers_.push_back(std::move(trainer));
     }
     return absl::OkStatus();

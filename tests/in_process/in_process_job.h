@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "kernels/backend.h"
 #include "proto/file/allowed_roots.h"
 #include "proto/file/disk.h"
 #include "proto/metrics.h"
 #include "proto/plan.h"
 #include "worker/link/link.h"
+#include "worker/runtime/backend_maker.h"
 #include "worker/runtime/trainer.h"
 
 namespace penstock {
@@ -20,6 +22,8 @@ namespace penstock {
 enum class LinkKind { kLocal, kGrpc, kNccl };
 
 struct InProcessOptions {
+  // Of every rank.
+  BackendMaker make_backend = MakeCpuBackend;
   LinkKind link = LinkKind::kLocal;
   // Paths of the plan must lie below it.
   std::string root;

@@ -11,6 +11,7 @@
 #include "coordinator/planner/planner.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
+#include "kernels/backend.h"
 #include "proto/base/file.h"
 #include "proto/file/disk.h"
 #include "tests/in_process/in_process_job.h"
@@ -84,7 +85,7 @@ class MemoryTest : public testing::Test {
       ASSERT_TRUE(roots.ok());
       const auto trainer =
           Trainer::Prepare(plan, {.job = "memory", .epoch = 1, .rank = rank},
-                           *roots, RealDisk(), TrainerEvents{});
+                           MakeCpuBackend, *roots, RealDisk(), TrainerEvents{});
       ASSERT_TRUE(trainer.ok()) << trainer.status();
       const MemoryForecast& memory = plan.ranks[rank].memory;
       const double forecast =

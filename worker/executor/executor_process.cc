@@ -143,8 +143,9 @@ class Executor {
                            .authority = prepare.tls_authority()}}));
     source_ =
         fmt::format("replica {} rank {}", assignment.replica, assignment.rank);
-    ASSIGN_OR_RETURN(trainer_, Trainer::Prepare(plan, assignment, roots,
-                                                RealDisk(), MakeEvents()));
+    ASSIGN_OR_RETURN(trainer_,
+                     Trainer::Prepare(plan, assignment, MakeCpuBackend, roots,
+                                      RealDisk(), MakeEvents()));
     return absl::OkStatus();
   }
 

@@ -44,23 +44,23 @@ bool IsTraced(const Plan& plan, int64_t step) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Prepare(
-    const Plan& plan, const Assignment& assignment, const AllowedRoots& roots,
-    Disk& disk, TrainerEvents events) {
-  std::unique_ptr<Trainer> trainer(
-      new Trainer(plan, assignment, disk, std::move(events)));
+    const Plan& plan, const Assignment& assignment, BackendMaker make_backend,
+    const AllowedRoots& roots, Disk& disk, TrainerEvents events) {
+  std::unique_ptr<Trainer> trainer(new Trainer(
+      plan, assignment, std::move(make_backend), disk, std::move(events)));
   RETURN_IF_ERROR(Annotate(trainer->Load(roots),
                            fmt::format("replica {} rank {} preparing",
                                        assignment.replica, assignment.rank)));
   return trainer;
 }
 
-Trainer::Trainer(const Plan& plan, const Assignment& assignment, Disk& disk,
-                 TrainerEvents events)
+Trainer::Trainer(const Plan& plan, const Assignment& assignment,
+                 BackendMaker make_backend, Disk& disk, TrainerEvents events)
     : plan_(plan),
       assignment_(assignment),
       events_(std::move(events)),
       wait_max_(WaitMax(plan)),
-      backend_(MakeCpuBackend()),
+      make_backend_(std::move(make_backend)),
       disk_(disk),
       next_revision_(plan.revision),
       pending_(plan.revision) {
@@ -74,6 +74,7 @@ Trainer::Trainer(const Plan& plan, const Assignment& assignment, Disk& disk,
 Trainer::~Trainer() = default;
 
 absl::Status Trainer::Load(const AllowedRoots& roots) {
+  ASSIGN_OR_RETURN(backend_, make_backend_());
   ASSIGN_OR_RETURN(memory_, PlanRankMemory(*backend_, plan_, assignment_.rank));
   int64_t start_samples = 0;
   if (TrainedModelOf(plan_) != nullptr) {
@@ -144,9 +145,10 @@ absl::Status Trainer::Train(Link& link, LinkGroup* replicas) {
     norm_counts.push_back(std::ssize(counted));
   agreement_.emplace(plan_, assignment_, norm_counts, link, wait_max_);
   if (plan_.spec.parallelism.data > 1 || plan_.copies > 1) {
+    ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_backend_());
     reducer_ = std::make_unique<GradientReducer>(plan_, assignment_, memory_,
                                                  link, replicas,
-                                                 MakeCpuBackend(), wait_max_);
+                                                 std::move(backend), wait_max_);
   }
   if (plan_.spec.parallelism.optimistic_update) {
     optimistic_.emplace(plan_.spec, *backend_, memory_);

@@ -18,6 +18,7 @@
 #include "proto/worker_report.h"
 #include "worker/link/link.h"
 #include "worker/link/link_group.h"
+#include "worker/runtime/backend_maker.h"
 #include "worker/runtime/background_agreement.h"
 #include "worker/runtime/checkpointer.h"
 #include "worker/runtime/gradient_reducer.h"
@@ -42,12 +43,13 @@ class Trainer {
   // Allocates the planned memory and loads what training starts from. On the
   // leader, removes what earlier plans left half-written.
   //
-  // Errors: ResourceExhausted: the device has not enough memory;
+  // Errors: those of `make_backend`;
+  //   ResourceExhausted: the device has not enough memory;
   //   PermissionDenied: the plan's checkpoints go outside of `roots`;
   //   those of LoadWeights and SampleReader::Open.
   static absl::StatusOr<std::unique_ptr<Trainer>> Prepare(
-      const Plan& plan, const Assignment& assignment, const AllowedRoots& roots,
-      Disk& disk, TrainerEvents events);
+      const Plan& plan, const Assignment& assignment, BackendMaker make_backend,
+      const AllowedRoots& roots, Disk& disk, TrainerEvents events);
 
   ~Trainer();
 
@@ -85,8 +87,8 @@ class Trainer {
   }
 
  private:
-  Trainer(const Plan& plan, const Assignment& assignment, Disk& disk,
-          TrainerEvents events);
+  Trainer(const Plan& plan, const Assignment& assignment,
+          BackendMaker make_backend, Disk& disk, TrainerEvents events);
 
   absl::Status Load(const AllowedRoots& roots);
   void MakeLeader();
@@ -114,7 +116,8 @@ class Trainer {
   const Assignment assignment_;
   const TrainerEvents events_;
   const absl::Duration wait_max_;
-  const std::unique_ptr<Backend> backend_;
+  const BackendMaker make_backend_;
+  std::unique_ptr<Backend> backend_;
   Disk& disk_;
   DataCursor cursor_;
   // What each rank of the pipeline counts in the norm; see CountedParameters.
