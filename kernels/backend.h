@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "kernels/adamw_args.h"
 #include "kernels/attention_shape.h"
 #include "kernels/rope_shape.h"
@@ -49,11 +50,15 @@ struct MatmulArgs {
 // Errors of every operation:
 //   InvalidArgument: shapes do not agree, or a size is negative.
 //   Unimplemented: the backend lacks the data type.
+//   The first one's, from every call, after an error that cost the device.
 class Backend {
  public:
   virtual ~Backend() = default;
 
   virtual std::string_view name() const = 0;
+
+  // Whether the host can read and write what Allocate gives.
+  virtual bool host_memory() const = 0;
 
   // Uninitialized device memory, aligned to 256 bytes. Freed by `Free` only.
   //
@@ -218,11 +223,19 @@ int64_t AttentionScratchBytes(const AttentionShape& shape);
 // Runs on the calling thread.
 std::unique_ptr<Backend> MakeCpuBackend();
 
+struct CudaOptions {
+  AttentionForm attention = AttentionForm::kDeterministic;
+  // What one Synchronize waits for the device at most. After that the device
+  // counts as lost: every later call fails at once with the same
+  // DeadlineExceeded, and nothing waits for it any more.
+  absl::Duration wait_max = absl::Seconds(60);
+};
+
 // Errors:
 //   Unavailable: built without CUDA, no driver, one too old, or no such device.
 //   ResourceExhausted: not enough device memory to start.
 absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
-    int device, AttentionForm form = AttentionForm::kDeterministic);
+    int device, const CudaOptions& options = {});
 
 }  // namespace penstock
 

@@ -69,6 +69,7 @@ void ByGroups(const AttentionShape& shape, const Operation& operation) {
 class CpuBackend final : public Backend {
  public:
   std::string_view name() const override { return "cpu"; }
+  bool host_memory() const override { return true; }
 
   absl::StatusOr<std::byte*> Allocate(int64_t bytes) override {
     if (bytes < 0) {

@@ -73,9 +73,16 @@ class CudaBackend final : public Backend {
         fused_attention_(std::move(fused_attention)),
         workspace_(workspace) {}
 
-  ~CudaBackend() override { device_->Free(workspace_.data); }
+  ~CudaBackend() override {
+    device_->Free(workspace_.data);
+    if (device_->Stream().ok()) return;
+    // The libraries' destructors would wait for the lost device.
+    products_.release();
+    fused_attention_.release();
+  }
 
   std::string_view name() const override { return "cuda"; }
+  bool host_memory() const override { return false; }
 
   absl::StatusOr<std::byte*> Allocate(int64_t bytes) override {
     return device_->Allocate(bytes);
@@ -103,32 +110,34 @@ class CudaBackend final : public Backend {
 
   absl::Status ColumnSums(ConstTensor x, float* sums) override {
     RETURN_IF_ERROR(CheckSameShape("column_sums", {{"x", x}}));
-    return FromCuda(cuda::ColumnSums(device_->stream(), x, workspace_, sums),
-                    "column_sums");
+    return Queue("column_sums", [&](cudaStream_t stream) {
+      return cuda::ColumnSums(stream, x, workspace_, sums);
+    });
   }
 
   absl::Status Accumulate(const float* x, int64_t count, float* out) override {
     RETURN_IF_ERROR(CheckCount("accumulate", count));
-    return FromCuda(cuda::Accumulate(device_->stream(), x, count, out),
-                    "accumulate");
+    return Queue("accumulate", [&](cudaStream_t stream) {
+      return cuda::Accumulate(stream, x, count, out);
+    });
   }
 
   absl::Status LayerNorm(ConstTensor x, const float* gain, const float* bias,
                          float epsilon, Tensor out, float* mean,
                          float* rstd) override {
     RETURN_IF_ERROR(CheckRows("layer_norm", {{"x", x}, {"out", out}}));
-    return FromCuda(cuda::LayerNorm(device_->stream(), x, gain, bias, epsilon,
-                                    out, mean, rstd),
-                    "layer_norm");
+    return Queue("layer_norm", [&](cudaStream_t stream) {
+      return cuda::LayerNorm(stream, x, gain, bias, epsilon, out, mean, rstd);
+    });
   }
 
   absl::Status LayerNormApply(ConstTensor x, const float* mean,
                               const float* rstd, const float* gain,
                               const float* bias, Tensor out) override {
     RETURN_IF_ERROR(CheckRows("layer_norm_apply", {{"x", x}, {"out", out}}));
-    return FromCuda(
-        cuda::LayerNormApply(device_->stream(), x, mean, rstd, gain, bias, out),
-        "layer_norm_apply");
+    return Queue("layer_norm_apply", [&](cudaStream_t stream) {
+      return cuda::LayerNormApply(stream, x, mean, rstd, gain, bias, out);
+    });
   }
 
   absl::Status LayerNormBackwardInput(ConstTensor dout, ConstTensor x,
@@ -140,9 +149,10 @@ class CudaBackend final : public Backend {
     if (addend.data != nullptr) {
       RETURN_IF_ERROR(CheckRows(kName, {{"dout", dout}, {"addend", addend}}));
     }
-    return FromCuda(cuda::LayerNormBackwardInput(device_->stream(), dout, x,
-                                                 mean, rstd, gain, addend, dx),
-                    kName);
+    return Queue(kName, [&](cudaStream_t stream) {
+      return cuda::LayerNormBackwardInput(stream, dout, x, mean, rstd, gain,
+                                          addend, dx);
+    });
   }
 
   absl::Status LayerNormBackwardWeight(ConstTensor dout, ConstTensor x,
@@ -150,25 +160,26 @@ class CudaBackend final : public Backend {
                                        float* dgain, float* dbias) override {
     constexpr std::string_view kName = "layer_norm_backward_weight";
     RETURN_IF_ERROR(CheckRows(kName, {{"dout", dout}, {"x", x}}));
-    return FromCuda(
-        cuda::LayerNormBackwardWeight(device_->stream(), dout, x, mean, rstd,
-                                      workspace_, dgain, dbias),
-        kName);
+    return Queue(kName, [&](cudaStream_t stream) {
+      return cuda::LayerNormBackwardWeight(stream, dout, x, mean, rstd,
+                                           workspace_, dgain, dbias);
+    });
   }
 
   absl::Status RmsNorm(ConstTensor x, const float* gain, float epsilon,
                        Tensor out, float* rstd) override {
     RETURN_IF_ERROR(CheckRows("rms_norm", {{"x", x}, {"out", out}}));
-    return FromCuda(
-        cuda::RmsNorm(device_->stream(), x, gain, epsilon, out, rstd),
-        "rms_norm");
+    return Queue("rms_norm", [&](cudaStream_t stream) {
+      return cuda::RmsNorm(stream, x, gain, epsilon, out, rstd);
+    });
   }
 
   absl::Status RmsNormApply(ConstTensor x, const float* rstd, const float* gain,
                             Tensor out) override {
     RETURN_IF_ERROR(CheckRows("rms_norm_apply", {{"x", x}, {"out", out}}));
-    return FromCuda(cuda::RmsNormApply(device_->stream(), x, rstd, gain, out),
-                    "rms_norm_apply");
+    return Queue("rms_norm_apply", [&](cudaStream_t stream) {
+      return cuda::RmsNormApply(stream, x, rstd, gain, out);
+    });
   }
 
   absl::Status RmsNormBackwardInput(ConstTensor dout, ConstTensor x,
@@ -179,23 +190,27 @@ class CudaBackend final : public Backend {
     if (addend.data != nullptr) {
       RETURN_IF_ERROR(CheckRows(kName, {{"dout", dout}, {"addend", addend}}));
     }
-    return FromCuda(cuda::RmsNormBackwardInput(device_->stream(), dout, x, rstd,
-                                               gain, addend, dx),
-                    kName);
+    return Queue(kName, [&](cudaStream_t stream) {
+      return cuda::RmsNormBackwardInput(stream, dout, x, rstd, gain, addend,
+                                        dx);
+    });
   }
 
   absl::Status RmsNormBackwardWeight(ConstTensor dout, ConstTensor x,
                                      const float* rstd, float* dgain) override {
     constexpr std::string_view kName = "rms_norm_backward_weight";
     RETURN_IF_ERROR(CheckRows(kName, {{"dout", dout}, {"x", x}}));
-    return FromCuda(cuda::RmsNormBackwardWeight(device_->stream(), dout, x,
-                                                rstd, workspace_, dgain),
-                    kName);
+    return Queue(kName, [&](cudaStream_t stream) {
+      return cuda::RmsNormBackwardWeight(stream, dout, x, rstd, workspace_,
+                                         dgain);
+    });
   }
 
   absl::Status Gelu(ConstTensor x, Tensor out) override {
     RETURN_IF_ERROR(CheckRows("gelu", {{"x", x}, {"out", out}}));
-    return FromCuda(cuda::Gelu(device_->stream(), x, out), "gelu");
+    return Queue("gelu", [&](cudaStream_t stream) {
+      return cuda::Gelu(stream, x, out);
+    });
   }
 
   absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
@@ -203,14 +218,17 @@ class CudaBackend final : public Backend {
     constexpr std::string_view kName = "gelu_backward";
     RETURN_IF_ERROR(
         CheckRows(kName, {{"dout", dout}, {"x", x}, {"dx", dx}, {"out", out}}));
-    return FromCuda(cuda::GeluBackward(device_->stream(), dout, x, dx, out),
-                    kName);
+    return Queue(kName, [&](cudaStream_t stream) {
+      return cuda::GeluBackward(stream, dout, x, dx, out);
+    });
   }
 
   absl::Status SwiGlu(ConstTensor gate, ConstTensor up, Tensor out) override {
     RETURN_IF_ERROR(
         CheckRows("swiglu", {{"gate", gate}, {"up", up}, {"out", out}}));
-    return FromCuda(cuda::SwiGlu(device_->stream(), gate, up, out), "swiglu");
+    return Queue("swiglu", [&](cudaStream_t stream) {
+      return cuda::SwiGlu(stream, gate, up, out);
+    });
   }
 
   absl::Status SwiGluBackward(ConstTensor dout, ConstTensor gate,
@@ -223,20 +241,23 @@ class CudaBackend final : public Backend {
                                       {"dgate", dgate},
                                       {"dup", dup},
                                       {"out", out}}));
-    return FromCuda(cuda::SwiGluBackward(device_->stream(), dout, gate, up,
-                                         dgate, dup, out),
-                    kName);
+    return Queue(kName, [&](cudaStream_t stream) {
+      return cuda::SwiGluBackward(stream, dout, gate, up, dgate, dup, out);
+    });
   }
 
   absl::Status Rope(const RopeShape& shape, Tensor x) override {
     RETURN_IF_ERROR(CheckTurn("rope", shape, {"x", x}));
-    return FromCuda(cuda::Rope(device_->stream(), shape, x), "rope");
+    return Queue("rope", [&](cudaStream_t stream) {
+      return cuda::Rope(stream, shape, x);
+    });
   }
 
   absl::Status RopeBackward(const RopeShape& shape, Tensor dx) override {
     RETURN_IF_ERROR(CheckTurn("rope_backward", shape, {"dx", dx}));
-    return FromCuda(cuda::RopeBackward(device_->stream(), shape, dx),
-                    "rope_backward");
+    return Queue("rope_backward", [&](cudaStream_t stream) {
+      return cuda::RopeBackward(stream, shape, dx);
+    });
   }
 
   absl::Status Attention(const AttentionShape& shape, ConstTensor q,
@@ -256,9 +277,10 @@ class CudaBackend final : public Backend {
                                    position_table, {"out", out}));
     RETURN_IF_ERROR(CheckSameType("embedding", {token_table, position_table}));
     RETURN_IF_ERROR(CheckGrid("embedding", out));
-    return FromCuda(cuda::Embedding(device_->stream(), tokens, sequence,
-                                    token_table, position_table, out),
-                    "embedding");
+    return Queue("embedding", [&](cudaStream_t stream) {
+      return cuda::Embedding(stream, tokens, sequence, token_table,
+                             position_table, out);
+    });
   }
 
   absl::Status EmbeddingBackward(const int32_t* tokens, int64_t sequence,
@@ -269,36 +291,45 @@ class CudaBackend final : public Backend {
                                    d_position_table, {"dout", dout}));
     RETURN_IF_ERROR(CheckFloat32(kName, {d_token_table, d_position_table}));
     RETURN_IF_ERROR(CheckGrid(kName, dout));
-    return FromCuda(
-        cuda::EmbeddingBackward(device_->stream(), tokens, sequence, dout,
-                                d_token_table, d_position_table),
-        kName);
+    return Queue(kName, [&](cudaStream_t stream) {
+      return cuda::EmbeddingBackward(stream, tokens, sequence, dout,
+                                     d_token_table, d_position_table);
+    });
   }
 
   absl::Status CrossEntropy(Tensor logits, const int32_t* labels, float scale,
                             float* losses) override {
     RETURN_IF_ERROR(CheckRows("cross_entropy", {{"logits", logits}}));
-    return FromCuda(
-        cuda::CrossEntropy(device_->stream(), logits, labels, scale, losses),
-        "cross_entropy");
+    return Queue("cross_entropy", [&](cudaStream_t stream) {
+      return cuda::CrossEntropy(stream, logits, labels, scale, losses);
+    });
   }
 
   absl::Status SumOfSquares(const float* x, int64_t count,
                             double* sum) override {
     RETURN_IF_ERROR(CheckCount("sum_of_squares", count));
-    RETURN_IF_ERROR(
-        FromCuda(cuda::SumOfSquares(device_->stream(), x, count, workspace_),
-                 "sum_of_squares"));
+    RETURN_IF_ERROR(Queue("sum_of_squares", [&](cudaStream_t stream) {
+      return cuda::SumOfSquares(stream, x, count, workspace_);
+    }));
     RETURN_IF_ERROR(device_->Copy(workspace_.data, sum, sizeof(*sum)));
     return device_->Synchronize();
   }
 
   absl::Status AdamW(const AdamWArgs& args) override {
     RETURN_IF_ERROR(CheckAdamW(args));
-    return FromCuda(cuda::AdamW(device_->stream(), args), "adamw");
+    return Queue("adamw", [&](cudaStream_t stream) {
+      return cuda::AdamW(stream, args);
+    });
   }
 
  private:
+  // Queues launch(stream), which returns CUDA's error.
+  template <typename Launch>
+  absl::Status Queue(std::string_view operation, const Launch& launch) {
+    ASSIGN_OR_RETURN(const cudaStream_t stream, device_->Stream());
+    return FromCuda(launch(stream), operation);
+  }
+
   // Shapes and types of tensors that an operation takes row by row.
   static absl::Status CheckRows(std::string_view operation,
                                 std::initializer_list<TensorArgument> tensors) {
@@ -328,8 +359,8 @@ class CudaBackend final : public Backend {
   }
 
   const std::unique_ptr<Device> device_;
-  const std::unique_ptr<Products> products_;
-  const std::unique_ptr<FusedAttention> fused_attention_;
+  std::unique_ptr<Products> products_;
+  std::unique_ptr<FusedAttention> fused_attention_;
   const Workspace workspace_;
 };
 
@@ -338,12 +369,14 @@ absl::Status CudaBackend::Matmul(const MatmulArgs& args) {
   RETURN_IF_ERROR(CheckGrid("matmul", args.c));
   if (args.c.rows == 0 || args.c.cols == 0) return absl::OkStatus();
   if ((args.transpose_a ? args.a.rows : args.a.cols) > 0) {
-    return products_->Run(device_->stream(), args, workspace_);
+    ASSIGN_OR_RETURN(const cudaStream_t stream, device_->Stream());
+    return products_->Run(stream, args, workspace_);
   }
   // A product over nothing is what is added.
   if (args.accumulate) return absl::OkStatus();
-  return FromCuda(FillRows(device_->stream(), args.bias, args.addend, args.c),
-                  "matmul");
+  return Queue("matmul", [&](cudaStream_t stream) {
+    return FillRows(stream, args.bias, args.addend, args.c);
+  });
 }
 
 absl::Status CheckHeadDim(std::string_view operation,
@@ -365,11 +398,13 @@ absl::Status CudaBackend::Attention(const AttentionShape& shape, ConstTensor q,
       .shape = shape, .q = q, .k = k, .v = v, .lse = lse, .out = out};
   ASSIGN_OR_RETURN(const bool fused, IsFused(tensors, /*backward=*/false));
   if (fused) {
-    return fused_attention_->Forward(device_->stream(), tensors);
+    ASSIGN_OR_RETURN(const cudaStream_t stream, device_->Stream());
+    return fused_attention_->Forward(stream, tensors);
   }
   RETURN_IF_ERROR(CheckHeadDim(kName, shape));
-  return FromCuda(cuda::Attention(device_->stream(), shape, q, k, v, out, lse),
-                  kName);
+  return Queue(kName, [&](cudaStream_t stream) {
+    return cuda::Attention(stream, shape, q, k, v, out, lse);
+  });
 }
 
 absl::Status CudaBackend::AttentionBackward(const AttentionShape& shape,
@@ -397,7 +432,8 @@ absl::Status CudaBackend::AttentionBackward(const AttentionShape& shape,
                                  .dv = dv};
   ASSIGN_OR_RETURN(const bool fused, IsFused(tensors, /*backward=*/true));
   if (fused) {
-    return fused_attention_->Backward(device_->stream(), tensors);
+    ASSIGN_OR_RETURN(const cudaStream_t stream, device_->Stream());
+    return fused_attention_->Backward(stream, tensors);
   }
   RETURN_IF_ERROR(CheckHeadDim(kName, shape));
   const int64_t delta_bytes =
@@ -407,10 +443,11 @@ absl::Status CudaBackend::AttentionBackward(const AttentionShape& shape,
         fmt::format("{}: {} bytes of row sums exceed the workspace of {}",
                     kName, delta_bytes, workspace_.bytes));
   }
-  return FromCuda(cuda::AttentionBackward(
-                      device_->stream(), shape, q, k, v, out, dout, lse,
-                      reinterpret_cast<float*>(workspace_.data), dq, dk, dv),
-                  kName);
+  return Queue(kName, [&](cudaStream_t stream) {
+    return cuda::AttentionBackward(stream, shape, q, k, v, out, dout, lse,
+                                   reinterpret_cast<float*>(workspace_.data),
+                                   dq, dk, dv);
+  });
 }
 
 }  // namespace

@@ -273,7 +273,8 @@ class CudnnAttention final : public FusedAttention {
 
 absl::StatusOr<std::unique_ptr<FusedAttention>> MakeCudnnAttention(
     Device& device, AttentionForm form) {
-  device.stream();  // The handle is for the current device.
+  // The handle is for the current device.
+  RETURN_IF_ERROR(device.Stream().status());
   cudnnHandle_t made = nullptr;
   RETURN_IF_ERROR(FromCudnn(cudnnCreate(&made), "starting cuDNN"));
   return std::make_unique<CudnnAttention>(device, form, Handle(made));

@@ -5,68 +5,42 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/time/time.h"
+#include "kernels/cuda/driver.h"
 #include "kernels/cuda/errors.h"
 #include "proto/base/status_macros.h"
 
 namespace penstock::cuda {
 namespace {
 
-// CUDA's versions are 1000 * major + 10 * minor.
-std::string VersionText(int version) {
-  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+constexpr int kNotReady = 600;  // cudaErrorNotReady
+
+absl::Status CheckIndex(const Runtime& runtime, int index) {
+  ASSIGN_OR_RETURN(const int count, CountDevices(runtime));
+  if (index >= 0 && index < count) return absl::OkStatus();
+  return absl::UnavailableError(
+      fmt::format("CUDA device {} was asked for, this process sees {}; see "
+                  "CUDA_VISIBLE_DEVICES",
+                  index, count));
 }
 
-// Any driver of the runtime's major version or a later one will do.
-absl::Status CheckDriver(const Runtime& runtime) {
-  int driver = 0;
-  int needed = 0;
-  RETURN_IF_ERROR(FromCuda(runtime.driver_get_version(&driver),
-                           "asking for the driver's version"));
-  RETURN_IF_ERROR(FromCuda(runtime.runtime_get_version(&needed),
-                           "asking for the runtime's version"));
-  if (driver == 0) {
-    return absl::UnavailableError(
-        "no CUDA driver on this machine; install NVIDIA's, or use device cpu");
-  }
-  if (driver / 1000 < needed / 1000) {
-    return absl::UnavailableError(fmt::format(
-        "the CUDA driver is for CUDA {}, this build needs {}; update the "
-        "driver, or use device cpu",
-        VersionText(driver), VersionText(needed / 1000 * 1000)));
-  }
-  return absl::OkStatus();
-}
-
-// Returns the compute capability.
-absl::StatusOr<int> CheckDevice(const Runtime& runtime, int index) {
-  int count = 0;
-  RETURN_IF_ERROR(
-      FromCuda(runtime.get_device_count(&count), "counting CUDA devices"));
-  if (index < 0 || index >= count) {
-    return absl::UnavailableError(
-        fmt::format("CUDA device {} was asked for, this process sees {}; see "
-                    "CUDA_VISIBLE_DEVICES",
-                    index, count));
-  }
-  int capability = 0;
-  RETURN_IF_ERROR(FromCuda(runtime.compute_capability(index, &capability),
-                           "asking for the device's compute capability"));
-  if (capability < Device::kCapabilityMin) {
-    return absl::UnavailableError(
-        fmt::format("CUDA device {} is sm_{}; penstock's kernels need sm_{} or "
-                    "later",
-                    index, capability, Device::kCapabilityMin));
-  }
-  return capability;
+absl::Status Hangs(int device, absl::Duration wait_max) {
+  return absl::DeadlineExceededError(fmt::format(
+      "CUDA device {} has not finished within {}; it hangs or another process "
+      "holds it: see `nvidia-smi` and the kernel's log for an Xid, then start "
+      "this process again",
+      device, absl::FormatDuration(wait_max)));
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Device>> Device::Open(const Runtime& runtime,
-                                                     int index) {
-  RETURN_IF_ERROR(CheckDriver(runtime));
-  ASSIGN_OR_RETURN(const int capability, CheckDevice(runtime, index));
-  std::unique_ptr<Device> device(new Device(runtime, index, capability));
+                                                     int index,
+                                                     const WaitOptions& wait) {
+  RETURN_IF_ERROR(CheckIndex(runtime, index));
+  RETURN_IF_ERROR(CheckCapability(runtime, index).status());
+  std::unique_ptr<Device> device(new Device(runtime, index, wait));
+  RETURN_IF_ERROR(device->loss_->status());
   // These two create the context.
   RETURN_IF_ERROR(FromCuda(runtime.set_device(index),
                            fmt::format("opening CUDA device {}", index)));
@@ -76,12 +50,13 @@ absl::StatusOr<std::unique_ptr<Device>> Device::Open(const Runtime& runtime,
 }
 
 Device::~Device() {
-  if (stream_ == nullptr) return;
-  runtime_.stream_synchronize(stream());
-  runtime_.stream_destroy(stream_);
+  if (stream_ == nullptr || !loss_->status().ok()) return;
+  Wait().IgnoreError();
+  if (loss_->status().ok()) runtime_.stream_destroy(stream_);
 }
 
-cudaStream_t Device::stream() {
+absl::StatusOr<cudaStream_t> Device::Stream() {
+  RETURN_IF_ERROR(loss_->status());
   // Cannot fail after it succeeded once; a lost device shows in what follows.
   runtime_.set_device(index_);
   return stream_;
@@ -94,9 +69,15 @@ absl::Status Device::CheckCount(int64_t bytes,
       fmt::format("{}: count {} is negative", operation, bytes));
 }
 
+absl::Status Device::Checked(int error, std::string_view operation) {
+  absl::Status status = FromCuda(error, operation);
+  if (IsContextLost(error)) loss_->Set(status);
+  return status;
+}
+
 absl::StatusOr<std::byte*> Device::Allocate(int64_t bytes) {
   RETURN_IF_ERROR(CheckCount(bytes, "allocate"));
-  runtime_.set_device(index_);
+  RETURN_IF_ERROR(Stream().status());
   void* memory = nullptr;
   const int error = runtime_.malloc(&memory, std::max<int64_t>(bytes, 1));
   if (error == cudaSuccess) return static_cast<std::byte*>(memory);
@@ -109,32 +90,82 @@ absl::StatusOr<std::byte*> Device::Allocate(int64_t bytes) {
                 "are free {}",
                 bytes, index_, total, free)
           : fmt::format("allocating {} bytes on CUDA device {}", bytes, index_);
-  return FromCuda(error, asked);
+  return Checked(error, asked);
 }
 
-void Device::Free(std::byte* memory) {
-  runtime_.set_device(index_);
-  const int error = runtime_.free(memory);
-  if (failed_free_.ok()) failed_free_ = FromCuda(error, "free");
+absl::StatusOr<std::byte*> Device::AllocateHost(int64_t bytes) {
+  RETURN_IF_ERROR(CheckCount(bytes, "allocate host memory"));
+  RETURN_IF_ERROR(Stream().status());
+  void* memory = nullptr;
+  const int error = runtime_.host_alloc(&memory, std::max<int64_t>(bytes, 1));
+  if (error == cudaSuccess) return static_cast<std::byte*>(memory);
+  // CUDA has one code for both memories, whose meaning here is not the host's.
+  if (error == cudaErrorMemoryAllocation) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "no {} bytes of page-locked host memory; see `ulimit -l` and the "
+        "machine's or container's limit of memory",
+        bytes));
+  }
+  return Checked(error, fmt::format("allocating {} bytes of page-locked host "
+                                    "memory",
+                                    bytes));
+}
+
+void Device::FreeWith(cudaError_t (*free)(void*), std::byte* memory) {
+  if (!Stream().ok()) return;
+  // CUDA's would wait as well, but without end.
+  absl::Status status = Wait();
+  if (loss_->status().ok()) {
+    const absl::Status freed = Checked(free(memory), "free");
+    if (status.ok()) status = freed;
+  }
+  if (failed_free_.ok()) failed_free_ = status;
+}
+
+void Device::Free(std::byte* memory) { FreeWith(runtime_.free, memory); }
+
+void Device::FreeHost(std::byte* memory) {
+  FreeWith(runtime_.host_free, memory);
 }
 
 absl::Status Device::Copy(const void* from, void* to, int64_t bytes) {
   RETURN_IF_ERROR(CheckCount(bytes, "copy"));
+  ASSIGN_OR_RETURN(const cudaStream_t stream, Stream());
   if (bytes == 0) return absl::OkStatus();
-  return FromCuda(runtime_.memcpy_async(to, from, bytes, stream()), "copy");
+  return Checked(runtime_.memcpy_async(to, from, bytes, stream), "copy");
 }
 
 absl::Status Device::Zero(std::byte* memory, int64_t bytes) {
   RETURN_IF_ERROR(CheckCount(bytes, "zero"));
+  ASSIGN_OR_RETURN(const cudaStream_t stream, Stream());
   if (bytes == 0) return absl::OkStatus();
-  return FromCuda(runtime_.memset_async(memory, 0, bytes, stream()), "zero");
+  return Checked(runtime_.memset_async(memory, 0, bytes, stream), "zero");
 }
 
 absl::Status Device::Synchronize() {
+  RETURN_IF_ERROR(loss_->status());
   const absl::Status failed_free = std::exchange(failed_free_, {});
-  RETURN_IF_ERROR(FromCuda(runtime_.stream_synchronize(stream()),
-                           fmt::format("waiting for CUDA device {}", index_)));
+  RETURN_IF_ERROR(Wait());
   return failed_free;
+}
+
+absl::Status Device::Wait() {
+  ASSIGN_OR_RETURN(const cudaStream_t stream, Stream());
+  const absl::Time begin = wait_.now();
+  for (;;) {
+    const int error = runtime_.stream_query(stream);
+    if (error != kNotReady) {
+      return Checked(error, fmt::format("waiting for CUDA device {}", index_));
+    }
+    // What another thread waits for may show first that the device is lost.
+    RETURN_IF_ERROR(loss_->status());
+    const absl::Duration waited = wait_.now() - begin;
+    if (waited > wait_.wait_max) {
+      loss_->Set(Hangs(index_, wait_.wait_max));
+      return loss_->status();
+    }
+    if (waited > wait_.awake) wait_.pause(wait_.asleep);
+  }
 }
 
 }  // namespace penstock::cuda

@@ -10,17 +10,21 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "kernels/cuda/device_loss.h"
 #include "kernels/cuda/runtime.h"
+#include "kernels/cuda/wait_options.h"
 
 namespace penstock::cuda {
 
-// One CUDA device: a queue of work and memory. Thread-compatible; every method
-// makes the device the calling thread's current one.
+// One queue of work of a CUDA device, and memory. Thread-compatible; every
+// method makes the device the calling thread's current one.
+//
+// No wait is longer than wait_max. One that is ends the device for this
+// process, and so does an error that costs the context: from then on every
+// method of every Device on it fails at once with that reason, and memory and
+// queues are left to the end of the process, since giving them back would wait.
 class Device {
  public:
-  // The oldest device for which kernels are compiled: A100, sm_80.
-  static constexpr int kCapabilityMin = 80;
-
   // Says why a device cannot be used and what to do about it.
   //
   // Errors:
@@ -28,32 +32,48 @@ class Device {
   //     taken.
   //   ResourceExhausted: no memory for a context.
   static absl::StatusOr<std::unique_ptr<Device>> Open(const Runtime& runtime,
-                                                      int index);
+                                                      int index,
+                                                      const WaitOptions& wait);
 
+  // Waits for what is queued.
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
   // The queue, for launches that follow.
-  cudaStream_t stream();
-  int capability() const { return capability_; }
+  //
+  // Errors: the reason for which the device is lost.
+  absl::StatusOr<cudaStream_t> Stream();
 
-  // See Backend.
+  // See Backend. Free waits for what is queued; an error of that comes from the
+  // next Synchronize.
   absl::StatusOr<std::byte*> Allocate(int64_t bytes);
   void Free(std::byte* memory);
   absl::Status Copy(const void* from, void* to, int64_t bytes);
   absl::Status Zero(std::byte* memory, int64_t bytes);
   absl::Status Synchronize();
 
+  // See CopyQueue. FreeHost waits as Free does.
+  absl::StatusOr<std::byte*> AllocateHost(int64_t bytes);
+  void FreeHost(std::byte* memory);
+
  private:
-  Device(const Runtime& runtime, int index, int capability)
-      : runtime_(runtime), index_(index), capability_(capability) {}
+  Device(const Runtime& runtime, int index, const WaitOptions& wait)
+      : runtime_(runtime),
+        index_(index),
+        wait_(wait),
+        loss_(LossOf(runtime, index)) {}
 
   absl::Status CheckCount(int64_t bytes, std::string_view operation) const;
+  // FromCuda, and keeps an error that costs the device.
+  absl::Status Checked(int error, std::string_view operation);
+  absl::Status Wait();
+  void FreeWith(cudaError_t (*free)(void*), std::byte* memory);
 
   const Runtime& runtime_;
   const int index_;
-  const int capability_;
+  const WaitOptions wait_;
+  const std::shared_ptr<DeviceLoss> loss_;
   cudaStream_t stream_ = nullptr;
   absl::Status failed_free_;  // For the next Synchronize.
 };

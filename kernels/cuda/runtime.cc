@@ -15,9 +15,32 @@ cudaError_t ComputeCapability(int device, int* capability) {
   return error;
 }
 
+cudaError_t GetProperties(int device, DeviceProperties* properties) {
+  cudaDeviceProp all;
+  cudaError_t error = cudaGetDeviceProperties(&all, device);
+  if (error != cudaSuccess) return error;
+  properties->name = all.name;
+  properties->memory_bytes = all.totalGlobalMem;
+  properties->multiprocessors = all.multiProcessorCount;
+  return cudaDeviceGetAttribute(&properties->clock_khz, cudaDevAttrClockRate,
+                                device);
+}
+
 // Non-blocking: it does not wait for work of the default stream.
 cudaError_t StreamCreate(cudaStream_t* stream) {
   return cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
+}
+
+// Neither error is sticky, but each would be the next launch's.
+cudaError_t WithoutTrace(cudaError_t error) {
+  if (error == cudaErrorNotReady || error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+  }
+  return error;
+}
+
+cudaError_t StreamQuery(cudaStream_t stream) {
+  return WithoutTrace(cudaStreamQuery(stream));
 }
 
 cudaError_t MemcpyAsync(void* to, const void* from, size_t bytes,
@@ -26,10 +49,11 @@ cudaError_t MemcpyAsync(void* to, const void* from, size_t bytes,
 }
 
 cudaError_t Malloc(void** memory, size_t bytes) {
-  const cudaError_t error = cudaMalloc(memory, bytes);
-  // Not sticky, but it would be the next launch's.
-  if (error == cudaErrorMemoryAllocation) cudaGetLastError();
-  return error;
+  return WithoutTrace(cudaMalloc(memory, bytes));
+}
+
+cudaError_t HostAlloc(void** memory, size_t bytes) {
+  return WithoutTrace(cudaHostAlloc(memory, bytes, cudaHostAllocDefault));
 }
 
 }  // namespace
@@ -40,13 +64,16 @@ const Runtime& CudaRuntime() {
       .runtime_get_version = cudaRuntimeGetVersion,
       .get_device_count = cudaGetDeviceCount,
       .compute_capability = ComputeCapability,
+      .get_properties = GetProperties,
       .set_device = cudaSetDevice,
       .stream_create = StreamCreate,
       .stream_destroy = cudaStreamDestroy,
-      .stream_synchronize = cudaStreamSynchronize,
+      .stream_query = StreamQuery,
       .malloc = Malloc,
       .free = cudaFree,
       .mem_get_info = cudaMemGetInfo,
+      .host_alloc = HostAlloc,
+      .host_free = cudaFreeHost,
       .memcpy_async = MemcpyAsync,
       .memset_async = cudaMemsetAsync,
   };

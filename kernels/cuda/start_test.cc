@@ -8,6 +8,8 @@
 
 #include "gtest/gtest.h"
 #include "kernels/backend.h"
+#include "kernels/copy_queue.h"
+#include "kernels/cuda_devices.h"
 
 namespace penstock {
 namespace {
@@ -21,6 +23,8 @@ TEST(StartTest, WithoutADriverSaysWhatToDo) {
   EXPECT_EQ(std::string(backend.status().message()),
             "no CUDA driver on this machine; install NVIDIA's, or use device "
             "cpu");
+  EXPECT_EQ(MakeCudaCopyQueue(0, absl::Seconds(1)).status(), backend.status());
+  EXPECT_EQ(ListCudaDevices().status(), backend.status());
 }
 
 TEST(StartTest, OpensTheDeviceThatIsThere) {

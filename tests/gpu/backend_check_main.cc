@@ -147,7 +147,7 @@ void TimeProduct(Backend& backend, int64_t m, int64_t n, int64_t k,
 }
 
 void CheckForm(AttentionForm form, const std::string& name, Table& table) {
-  auto backend = MakeCudaBackend(0, form);
+  auto backend = MakeCudaBackend(0, {.attention = form});
   Check(backend.status());
   for (const AttentionShape& shape :
        {AttentionShape{2, 256, 4, 64}, AttentionShape{1, 333, 2, 128},

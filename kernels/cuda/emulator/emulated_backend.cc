@@ -6,10 +6,15 @@
 
 #include <utility>
 
+#include "kernels/copy_queue.h"
+#include "kernels/cuda/copy_queue.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/list_devices.h"
 #include "kernels/cuda/products.h"
 #include "kernels/cuda/runtime.h"
+#include "kernels/cuda/wait_options.h"
+#include "kernels/cuda_devices.h"
 #include "proto/base/status_macros.h"
 
 namespace penstock {
@@ -24,6 +29,14 @@ cudaError_t Answer(int* value) {
 
 cudaError_t Capability(int /*device*/, int* capability) {
   return Answer<90>(capability);
+}
+
+cudaError_t Properties(int /*device*/, DeviceProperties* properties) {
+  *properties = {.name = "emulated",
+                 .memory_bytes = size_t{1} << 30,
+                 .multiprocessors = 1,
+                 .clock_khz = 1000};
+  return cudaSuccess;
 }
 
 cudaError_t SetDevice(int /*device*/) { return cudaSuccess; }
@@ -51,13 +64,16 @@ constexpr Runtime kEmulatedRuntime{.driver_get_version = Answer<13000>,
                                    .runtime_get_version = Answer<13000>,
                                    .get_device_count = Answer<1>,
                                    .compute_capability = Capability,
+                                   .get_properties = Properties,
                                    .set_device = SetDevice,
                                    .stream_create = CreateStream,
                                    .stream_destroy = Accept,
-                                   .stream_synchronize = Accept,
+                                   .stream_query = Accept,
                                    .malloc = cudaMalloc,
                                    .free = cudaFree,
                                    .mem_get_info = MemoryInfo,
+                                   .host_alloc = cudaMalloc,
+                                   .host_free = cudaFree,
                                    .memcpy_async = CopyAsync,
                                    .memset_async = SetAsync};
 
@@ -101,11 +117,24 @@ class HostProducts final : public Products {
 }  // namespace cuda
 
 absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
-    int device, AttentionForm /*form*/) {
+    int device, const CudaOptions& options) {
   ASSIGN_OR_RETURN(auto opened,
-                   cuda::Device::Open(cuda::kEmulatedRuntime, device));
+                   cuda::Device::Open(cuda::kEmulatedRuntime, device,
+                                      cuda::SteadyWait(options.wait_max)));
   return cuda::MakeBackend(std::move(opened),
                            std::make_unique<cuda::HostProducts>(), nullptr);
+}
+
+absl::StatusOr<std::unique_ptr<CopyQueue>> MakeCudaCopyQueue(
+    int device, absl::Duration wait_max) {
+  ASSIGN_OR_RETURN(auto opened,
+                   cuda::Device::Open(cuda::kEmulatedRuntime, device,
+                                      cuda::SteadyWait(wait_max)));
+  return cuda::MakeCopyQueue(std::move(opened));
+}
+
+absl::StatusOr<std::vector<CudaDevice>> ListCudaDevices() {
+  return cuda::ListDevices(cuda::kEmulatedRuntime);
 }
 
 }  // namespace penstock
