@@ -332,6 +332,18 @@ absl::Status CheckCheckpoint(const CheckpointSpec& checkpoint) {
 
 }  // namespace
 
+std::string_view ToString(DeviceChoice device) {
+  switch (device) {
+    case DeviceChoice::kAuto:
+      return "auto";
+    case DeviceChoice::kCpu:
+      return "cpu";
+    case DeviceChoice::kCuda:
+      return "cuda";
+  }
+  return "";
+}
+
 bool HasArchitecture(const ModelSpec& model) {
   return model.init_from.empty() ||
          model.architecture != ModelSpec().architecture;

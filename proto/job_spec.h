@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "absl/status/status.h"
@@ -100,6 +101,13 @@ struct ParallelismSpec {
   LinkChoice link = LinkChoice::kAuto;
 };
 
+// What computes. The coordinator makes a kAuto one of the others when it takes
+// the job.
+enum class DeviceChoice { kAuto, kCpu, kCuda };
+
+// As DeviceShape::kind has it, "auto" besides.
+std::string_view ToString(DeviceChoice device);
+
 struct CheckpointSpec {
   int64_t every_steps = 0;  // 0: only at the end and on pause.
   int64_t keep = 2;         // Newest complete ones that are kept; >= 1.
@@ -117,6 +125,7 @@ struct JobSpec {
   int64_t steps = 0;
   uint64_t seed = 1234;
   CheckpointSpec checkpoint;
+  DeviceChoice device = DeviceChoice::kAuto;
 };
 
 // False for a job that starts from files whose configuration has not been read

@@ -142,6 +142,10 @@ constexpr std::array<std::string_view, 4> kRecomputeNames = {
 
 constexpr std::array<std::string_view, 3> kLinkNames = {"auto", "grpc", "nccl"};
 
+const std::array<std::string_view, 3> kDeviceNames = {
+    ToString(DeviceChoice::kAuto), ToString(DeviceChoice::kCpu),
+    ToString(DeviceChoice::kCuda)};
+
 // The index of `text` in `names`.
 template <size_t N>
 absl::StatusOr<size_t> IndexOf(std::string_view field, std::string_view text,
@@ -221,6 +225,11 @@ absl::StatusOr<JobSpec> JobSpecFromProto(const v1::JobSpec& message) {
   PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), every_steps);
   PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), keep);
   PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), resume_from);
+  if (message.has_device()) {
+    ASSIGN_OR_RETURN(const size_t index,
+                     IndexOf("device", message.device(), kDeviceNames));
+    spec.device = static_cast<DeviceChoice>(index);
+  }
   RETURN_IF_ERROR(Validate(spec));
   return spec;
 }
@@ -242,6 +251,7 @@ v1::JobSpec JobSpecToProto(const JobSpec& spec) {
   checkpoint.set_every_steps(spec.checkpoint.every_steps);
   checkpoint.set_keep(spec.checkpoint.keep);
   checkpoint.set_resume_from(spec.checkpoint.resume_from);
+  message.set_device(std::string(ToString(spec.device)));
   return message;
 }
 

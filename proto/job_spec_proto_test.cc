@@ -49,6 +49,7 @@ constexpr char kFull[] = R"(
                       decay: "cosine" final_learning_rate: 1e-5 } }
   batch { micro_batch_size: 4 micro_batches: 8 }
   parallelism { pipeline: 3 data: 2 schedule: "gpipe" link: "nccl" }
+  device: "cuda"
   steps: 11
   seed: 0
   checkpoint { every_steps: 5 keep: 3 resume_from: "/c/1" })";

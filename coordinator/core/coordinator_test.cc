@@ -102,6 +102,33 @@ TEST_F(CoordinatorTest, WhatCanNeverFitIsRefused) {
             "parallelism: 4 x 1 needs 4 devices; the cluster has 3");
 }
 
+TEST_F(CoordinatorTest, AJobTakesDevicesOfOneKind) {
+  const DeviceReport cuda{.shape = {.kind = "cuda"}};
+  Report(3, cuda);
+  ASSERT_TRUE(coordinator_.Submit("1", Spec("one", 1), now_).ok());
+  ASSERT_TRUE(coordinator_.Submit("2", Spec("two", 2), now_).ok());
+  EXPECT_EQ(Get("one").spec.device, DeviceChoice::kCuda);
+  EXPECT_EQ(Get("one").places, (std::vector<Place>{{"w", 1, 0}}));
+  EXPECT_EQ(Get("two").spec.device, DeviceChoice::kCpu);
+  EXPECT_EQ(Get("two").places, (std::vector<Place>{{"w", 1, 1}, {"w", 1, 2}}));
+}
+
+TEST_F(CoordinatorTest, AJobWaitsForTheKindThatItAsksFor) {
+  Report(3, {.shape = {.kind = "cuda"}});
+  JobSpec spec = Spec("first", 1);
+  spec.device = DeviceChoice::kCuda;
+  ASSERT_TRUE(coordinator_.Submit("1", spec, now_).ok());
+  spec.name = "second";
+  ASSERT_TRUE(coordinator_.Submit("2", spec, now_).ok());
+  EXPECT_EQ(Get("second").reason,
+            "needs 1 CUDA device of at least 1 MiB; 0 of 1 are free");
+  spec.name = "third";
+  spec.parallelism.pipeline = 2;
+  EXPECT_EQ(coordinator_.Submit("3", spec, now_).status().message(),
+            "parallelism: 2 x 1 needs 2 CUDA devices; the cluster has 2 cpu "
+            "and 1 cuda, and a job takes one kind");
+}
+
 CommunicatorId Edge(int sender, int receiver, char id) {
   return {.communicator = {.members = {sender, receiver}}, .id = {id}};
 }

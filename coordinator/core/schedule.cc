@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "coordinator/core/coordinator.h"
@@ -12,33 +14,64 @@ std::string Devices(size_t count) {
 }
 
 std::string Needs(const JobRecord& job) {
-  return fmt::format("needs {} of at least {} MiB",
-                     Devices(PlaceCount(job.spec)),
-                     (job.memory_bytes >> 20) + 1);
+  const int count = PlaceCount(job.spec);
+  return fmt::format("needs {} {}device{} of at least {} MiB", count,
+                     job.spec.device == DeviceChoice::kCuda ? "CUDA " : "",
+                     count == 1 ? "" : "s", (job.memory_bytes >> 20) + 1);
+}
+
+std::vector<DeviceShape> DevicesOf(const WorkerPool& pool) {
+  std::vector<DeviceShape> devices;
+  for (const auto& [name, worker] : pool.workers()) {
+    for (const PoolDevice& device : worker.devices) {
+      devices.push_back(device.report.shape);
+    }
+  }
+  return devices;
+}
+
+bool IsOf(DeviceChoice choice, const DeviceShape& device) {
+  return device.kind == ToString(choice);
+}
+
+// "3", or "3 cpu and 1 cuda" where not all are of the kind that is asked for.
+std::string KindsText(const std::vector<DeviceShape>& devices,
+                      DeviceChoice asked) {
+  std::map<std::string, size_t> counts;
+  for (const DeviceShape& device : devices) ++counts[device.kind];
+  if (counts[std::string(ToString(asked))] == devices.size()) {
+    return fmt::format("{}", devices.size());
+  }
+  std::vector<std::string> texts;
+  for (const auto& [kind, count] : counts) {
+    texts.push_back(fmt::format("{} {}", count, kind));
+  }
+  return fmt::format("{}, and a job takes one kind", fmt::join(texts, " and "));
 }
 
 }  // namespace
 
 absl::StatusOr<Plan> Coordinator::MakePlan(const JobSpec& spec, absl::Time now,
                                            const StartPoint& known) const {
-  std::vector<DeviceShape> devices;
-  for (const auto& [name, worker] : pool_.workers()) {
-    for (const PoolDevice& device : worker.devices) {
-      devices.push_back(device.report.shape);
-    }
-  }
+  JobSpec resolved = spec;
+  resolved.device = DeviceOf(spec);
+  std::vector<DeviceShape> devices = DevicesOf(pool_);
   const size_t needed = static_cast<size_t>(PlaceCount(spec));
   absl::StatusOr<Plan> plan = absl::FailedPreconditionError(
-      fmt::format("parallelism: {} x {} needs {} devices; the cluster has {}",
+      fmt::format("parallelism: {} x {} needs {} {}devices; the cluster has {}",
                   spec.parallelism.pipeline, spec.parallelism.data, needed,
-                  devices.size()));
+                  spec.device == DeviceChoice::kCuda ? "CUDA " : "",
+                  KindsText(devices, resolved.device)));
+  std::erase_if(devices, [&resolved](const DeviceShape& device) {
+    return !IsOf(resolved.device, device);
+  });
   if (devices.size() >= needed) {
     std::stable_sort(devices.begin(), devices.end(),
                      [](const DeviceShape& a, const DeviceShape& b) {
                        return a.memory_bytes > b.memory_bytes;
                      });
     devices.resize(needed);
-    plan = make_plan_(spec, devices, known);
+    plan = make_plan_(resolved, devices, known);
   }
   if (plan.status().code() == absl::StatusCode::kFailedPrecondition &&
       now < known_from_) {
@@ -50,15 +83,26 @@ absl::StatusOr<Plan> Coordinator::MakePlan(const JobSpec& spec, absl::Time now,
   return plan;
 }
 
+DeviceChoice Coordinator::DeviceOf(const JobSpec& spec) const {
+  if (spec.device != DeviceChoice::kAuto) return spec.device;
+  const std::vector<DeviceShape> devices = DevicesOf(pool_);
+  const auto cuda = std::count_if(devices.begin(), devices.end(),
+                                  [](const DeviceShape& device) {
+                                    return IsOf(DeviceChoice::kCuda, device);
+                                  });
+  return cuda >= PlaceCount(spec) ? DeviceChoice::kCuda : DeviceChoice::kCpu;
+}
+
 Coordinator::Candidates Coordinator::FindCandidates(
     const JobRecord& job) const {
   Candidates candidates;
+  const DeviceChoice device = DeviceOf(job.spec);
   for (const auto& [name, worker] : pool_.workers()) {
     if (!worker.connected || worker.draining) continue;
     for (int i = 0; i < static_cast<int>(worker.devices.size()); ++i) {
-      if (worker.devices[i].report.shape.memory_bytes < job.memory_bytes) {
-        continue;
-      }
+      const DeviceShape& shape = worker.devices[i].report.shape;
+      if (shape.memory_bytes < job.memory_bytes) continue;
+      if (!IsOf(device, shape)) continue;
       ++candidates.total;
       const Place place{name, worker.incarnation, i};
       if (!held_.contains(place) && pool_.IsClear(place)) {

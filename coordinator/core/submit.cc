@@ -82,6 +82,7 @@ absl::StatusOr<JobView> Coordinator::Submit(const std::string& request_id,
   ASSIGN_OR_RETURN(const Plan plan, MakePlan(spec, now));
   Job& job = jobs_[spec.name];
   job.record.spec = spec;
+  job.record.spec.device = DeviceOf(spec);
   job.record.submit_time = job.record.transition_time = now;
   job.record.queue_number = ++queue_number_;
   job.record.memory_bytes = MemoryBytes(plan);

@@ -9,8 +9,10 @@ namespace {
 // reaches: its norms, GELU and softmax do little arithmetic per byte.
 constexpr double kKernelShare = 0.8;
 
-// Memory bandwidth of one core of a server, bytes per second.
-constexpr double kMemoryBandwidth = 8e9;
+// Memory bandwidth, bytes per second: of one core of a server; of a GPU, what
+// an A100 reaches, for none was measured.
+constexpr double kCpuBandwidth = 8e9;
+constexpr double kCudaBandwidth = 1.5e12;
 
 // AdamW reads weight, gradient and both moments and writes all but the
 // gradient: seven floats for each weight.
@@ -67,8 +69,9 @@ double ReduceTime(const LinkShape& link, int64_t bytes, int64_t replicas) {
               link.bytes_per_second);
 }
 
-double OptimizerTime(int64_t bytes) {
-  return static_cast<double>(bytes) * kOptimizerTraffic / kMemoryBandwidth;
+double OptimizerTime(const JobSpec& spec, int64_t bytes) {
+  return static_cast<double>(bytes) * kOptimizerTraffic /
+         (spec.device == DeviceChoice::kCuda ? kCudaBandwidth : kCpuBandwidth);
 }
 
 }  // namespace penstock

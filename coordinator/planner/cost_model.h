@@ -48,9 +48,9 @@ double TransferTime(const LinkShape& link, int64_t bytes);
 // and receives is 2 (D - 1) / D of the bytes, in 2 (D - 1) messages.
 double ReduceTime(const LinkShape& link, int64_t bytes, int64_t replicas);
 
-// Seconds of the AdamW update of `bytes` of weights, which memory bandwidth
-// bounds.
-double OptimizerTime(int64_t bytes);
+// Seconds of the AdamW update of `bytes` of weights on the job's devices, which
+// their memory's bandwidth bounds.
+double OptimizerTime(const JobSpec& spec, int64_t bytes);
 
 }  // namespace penstock
 

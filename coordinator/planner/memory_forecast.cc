@@ -13,6 +13,8 @@ constexpr int64_t kBytesMax = int64_t{1} << 59;
 // An executor that has trained a small model: libraries, generated kernels,
 // gRPC's threads and buffers.
 constexpr int64_t kProcessBytes = int64_t{25} << 20;
+// On a CUDA device: the context and what the libraries allocate.
+constexpr int64_t kCudaProcessBytes = int64_t{1} << 30;
 constexpr int64_t kFloatBytes = 4;
 
 // Of gradients that travel at a time when they are summed over ranks.
@@ -42,7 +44,10 @@ UnitMemory MemoryOfUnit(const Architecture& config, int64_t unit,
 }  // namespace
 
 ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
+  const bool cuda = spec.device == DeviceChoice::kCuda;
   ModelMemory memory{.boundary = BoundaryBytes(spec, pieces),
+                     .process = cuda ? kCudaProcessBytes : kProcessBytes,
+                     .checkpoint_here = !cuda,
                      .optimistic_update = spec.parallelism.optimistic_update};
   const int64_t summands = std::max<int64_t>(spec.parallelism.data, copies);
   if (summands > 1) memory.reduction = summands * kReduceChunkBytes;
@@ -58,7 +63,7 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
                                ? memory.units[1]
                                : MemoryOfUnit(*config, unit, tokens, pieces));
   }
-  memory.packed = memory.units[1].weights;
+  memory.packed = cuda ? 0 : memory.units[1].weights;
   if (HasTiedEmbeddings(*config)) {
     memory.tied = VocabularyOf(*config) * HiddenOf(*config) * kFloatBytes;
   }
@@ -125,8 +130,11 @@ MemoryForecast RankMemorySum::Forecast() const {
   memory.buffers = Sum(memory.buffers, model_->reduction);
   memory.workspace = Sum(sum_.workspace, workspace_max_);
   // The embedding's rank alone writes the tied weight.
-  memory.checkpoint = Product(3, written_ - (writes_last_ ? model_->tied : 0));
-  memory.process = Sum(kProcessBytes, model_->packed);
+  if (model_->checkpoint_here) {
+    memory.checkpoint =
+        Product(3, written_ - (writes_last_ ? model_->tied : 0));
+  }
+  memory.process = Sum(model_->process, model_->packed);
   return memory;
 }
 

@@ -28,6 +28,8 @@ struct ModelMemory {
   // What matrix products keep in an order of their own, besides the arena:
   // about the weights of one block.
   int64_t packed = 0;
+  int64_t process = 0;             // What a process takes of the memory itself.
+  bool checkpoint_here = true;     // The copy that is written is in the memory.
   int64_t reduction = 0;           // A rank's buffers for sums over ranks.
   bool optimistic_update = false;  // As the job's parallelism says.
 };
@@ -80,9 +82,12 @@ class StageMemorySum {
 //                backward, per stage: each unit's deferred set + one gradient
 //                between each two, as often as counted
 //   checkpoint   3 x weights: weights and moments are copied, and the copy is
-//                written while training goes on; of copy 0 alone
+//                written while training goes on; of copy 0 alone. CUDA devices
+//                have it in the host's memory
 //   process      25 MiB and what matrix products pack, as measured by
-//                tests/end_to_end/memory_forecast_test.py
+//                tests/end_to_end/memory_forecast_test.py; on CUDA devices 1
+//                GiB for context, libraries and their workspaces, which is
+//                assumed
 class RankMemorySum {
  public:
   // `model` must outlive this.

@@ -29,6 +29,11 @@ absl::Status CheckDevices(const JobSpec& spec,
                     spec.parallelism.data, ranks));
   }
   for (const DeviceShape& device : devices) {
+    if (device.kind != devices[0].kind) {
+      return absl::InvalidArgumentError(
+          fmt::format("a {} and a {} device; a job takes one kind",
+                      devices[0].kind, device.kind));
+    }
     if (SpeedOf(spec, device) > 0) continue;
     return absl::InvalidArgumentError(
         fmt::format("a device reports {} operations a second; its worker must "
@@ -180,7 +185,7 @@ ScheduleCosts CostsOf(const JobSpec& spec, const std::vector<StagePlan>& stages,
     costs.tied = TransferTime(link, model.tied);
   }
   for (const int64_t bytes : weights) {
-    costs.optimizer.push_back(OptimizerTime(bytes));
+    costs.optimizer.push_back(OptimizerTime(spec, bytes));
   }
   return costs;
 }
@@ -212,7 +217,7 @@ absl::StatusOr<PartitionedSchedule> MakeSchedule(
 double OptimizerTimeMax(const Plan& plan) {
   double longest = 0;
   for (const RankPlan& rank : plan.ranks) {
-    longest = std::max(longest, OptimizerTime(rank.memory.weights));
+    longest = std::max(longest, OptimizerTime(plan.spec, rank.memory.weights));
   }
   return longest;
 }
