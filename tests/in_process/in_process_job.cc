@@ -55,8 +55,36 @@ absl::StatusOr<std::vector<std::unique_ptr<NcclLink>>> MakeNcclLinks(
   return MakeFakeNcclLinks(nccl, PeerNames(plan), edges, groups, IsTensor);
 }
 
-std::vector<std::unique_ptr<Link>> MakeLocalLinks(int peers) {
-  const std::shared_ptr<LocalHub> hub = LocalHub::Create(peers);
+// Copies tensors within a device, and the rest within the host.
+class DeviceCopier {
+ public:
+  explicit DeviceCopier(std::unique_ptr<Backend> backend)
+      : backend_(std::move(backend)) {}
+
+  absl::Status Copy(const MessageKey& key, std::span<const std::byte> from,
+                    std::span<std::byte> to) {
+    if (!IsTensor(key)) return LocalHub::CopyOnHost(key, from, to);
+    MutexLock lock(mutex_);
+    RETURN_IF_ERROR(backend_->Copy(from.data(), to.data(), std::ssize(from)));
+    return backend_->Synchronize();
+  }
+
+ private:
+  Mutex mutex_;
+  const std::unique_ptr<Backend> backend_ ABSL_GUARDED_BY(mutex_);
+};
+
+absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeLocalLinks(
+    int peers, const BackendMaker& make_backend) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_backend());
+  LocalHub::Copier copier = LocalHub::CopyOnHost;
+  if (!backend->host_memory()) {
+    const auto device = std::make_shared<DeviceCopier>(std::move(backend));
+    copier = [device](const auto& key, auto from, auto to) {
+      return device->Copy(key, from, to);
+    };
+  }
+  const std::shared_ptr<LocalHub> hub = LocalHub::Create(peers, copier);
   std::vector<std::unique_ptr<Link>> links;
   for (int self = 0; self < peers; ++self) links.push_back(hub->link(self));
   return links;
@@ -76,6 +104,11 @@ class InProcessJob {
     std::vector<LinkGroup*> groups(peers);
     std::vector<std::unique_ptr<Link>> links;
     RETURN_IF_ERROR(MakeLinks(peers, nccl, links, groups));
+    cut_ = [&links] {
+      for (const auto& link : links) {
+        link->Abort(absl::CancelledError("the job is cut off"));
+      }
+    };
     std::vector<std::thread> threads;
     for (int peer = 0; peer < peers; ++peer) {
       threads.emplace_back([this, peer, &links, &groups] {
@@ -87,8 +120,13 @@ class InProcessJob {
     }
     for (std::thread& thread : threads) thread.join();
     links.clear();
-    RETURN_IF_ERROR(first_error_);
+    const bool cut = options_.cut_after_step > 0 &&
+                     std::ssize(result_.metrics) >= options_.cut_after_step;
+    if (!cut) RETURN_IF_ERROR(first_error_);
     result_.progress = trainers_[0]->progress();
+    for (const auto& trainer : trainers_) {
+      result_.arena_bytes.push_back(trainer->arena_bytes());
+    }
     return result_;
   }
 
@@ -99,7 +137,7 @@ class InProcessJob {
     if (options_.link == LinkKind::kGrpc) {
       ASSIGN_OR_RETURN(links, MakeGrpcLinks(plan_, peers));
     } else if (options_.link == LinkKind::kLocal) {
-      links = MakeLocalLinks(peers);
+      ASSIGN_OR_RETURN(links, MakeLocalLinks(peers, options_.make_backend));
     } else {
       ASSIGN_OR_RETURN(auto joined, MakeNcclLinks(plan_, peers, nccl));
       for (int peer = 0; peer < peers; ++peer) {
@@ -141,8 +179,11 @@ class InProcessJob {
                     }
                   }
                   options_.on_step(metrics);
-                  MutexLock lock(mutex_);
-                  result_.metrics.push_back(metrics);
+                  {
+                    MutexLock lock(mutex_);
+                    result_.metrics.push_back(metrics);
+                  }
+                  if (metrics.step == options_.cut_after_step) cut_();
                 },
             .on_trace =
                 [this](const StepTrace& trace) {
@@ -155,6 +196,7 @@ class InProcessJob {
   const Plan& plan_;
   const InProcessOptions options_;
   std::vector<std::unique_ptr<Trainer>> trainers_;
+  std::function<void()> cut_;  // Constant while trainers run.
   Mutex mutex_;
   absl::Status first_error_ ABSL_GUARDED_BY(mutex_);
   InProcessResult result_ ABSL_GUARDED_BY(mutex_);

@@ -29,6 +29,9 @@ struct InProcessOptions {
   std::string root;
   // The leader is paused once it has made this step; 0 for never.
   int64_t pause_after_step = 0;
+  // All ranks are cut off once this step's metrics are known; 0 for never. The
+  // job ends well, without a checkpoint.
+  int64_t cut_after_step = 0;
   // Given to all ranks at the end of this step, whose turn is therefore after
   // the next; null for none.
   int64_t revise_after_step = 0;
@@ -43,6 +46,7 @@ struct InProcessResult {
   std::vector<StepMetrics> metrics;  // The leader's.
   std::vector<StepTrace> traces;     // Of all ranks.
   Progress progress;                 // The leader's, at the end.
+  std::vector<int64_t> arena_bytes;  // By rank, replica by replica.
 };
 
 // Trains `plan` with each rank of each replica as a thread of this process, as

@@ -53,20 +53,30 @@ class LocalLink : public Link {
   PendingTransfers& pending_;
 };
 
-std::shared_ptr<LocalHub> LocalHub::Create(std::vector<std::string> names) {
-  return std::shared_ptr<LocalHub>(new LocalHub(std::move(names)));
+absl::Status LocalHub::CopyOnHost(const MessageKey& /*key*/,
+                                  std::span<const std::byte> from,
+                                  std::span<std::byte> to) {
+  if (!from.empty()) std::memcpy(to.data(), from.data(), from.size());
+  return absl::OkStatus();
 }
 
-std::shared_ptr<LocalHub> LocalHub::Create(int peers) {
+std::shared_ptr<LocalHub> LocalHub::Create(std::vector<std::string> names,
+                                           Copier copier) {
+  return std::shared_ptr<LocalHub>(
+      new LocalHub(std::move(names), std::move(copier)));
+}
+
+std::shared_ptr<LocalHub> LocalHub::Create(int peers, Copier copier) {
   std::vector<std::string> names;
   for (int peer = 0; peer < peers; ++peer) {
     names.push_back(fmt::format("peer {}", peer));
   }
-  return Create(std::move(names));
+  return Create(std::move(names), std::move(copier));
 }
 
-LocalHub::LocalHub(std::vector<std::string> names)
+LocalHub::LocalHub(std::vector<std::string> names, Copier copier)
     : names_(std::move(names)),
+      copier_(std::move(copier)),
       copies_(names_.size()),
       removed_(names_.size()) {
   const int peers = static_cast<int>(names_.size());
@@ -109,9 +119,8 @@ void LocalHub::Copy(const Route& route, const Half& message) {
         fmt::format("{} from {} to {} has {} bytes, the buffer {}",
                     ToString(key), names_[sender], names_[receiver],
                     message.offer->size(), message.buffer->size()));
-  } else if (!message.offer->empty()) {
-    std::memcpy(message.buffer->data(), message.offer->data(),
-                message.offer->size());
+  } else {
+    result = copier_(key, *message.offer, *message.buffer);
   }
   pending_[sender]->End({Direction::kSend, receiver, key}, result);
   pending_[receiver]->End({Direction::kReceive, sender, key}, result);

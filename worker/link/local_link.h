@@ -2,6 +2,7 @@
 #define WORKER_LINK_LOCAL_LINK_H_
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,11 +23,22 @@ namespace penstock {
 // Thread-safe. Shared by its links, so it lives as long as any of them.
 class LocalHub : public std::enable_shared_from_this<LocalHub> {
  public:
+  // Copies a message, of equal sizes. Called by several threads at once; its
+  // error is that of both waits.
+  using Copier = std::function<absl::Status(const MessageKey&,
+                                            std::span<const std::byte> from,
+                                            std::span<std::byte> to)>;
+  static absl::Status CopyOnHost(const MessageKey& key,
+                                 std::span<const std::byte> from,
+                                 std::span<std::byte> to);
+
   // For as many peers as there are names; messages of errors carry the names.
-  static std::shared_ptr<LocalHub> Create(std::vector<std::string> names);
+  static std::shared_ptr<LocalHub> Create(std::vector<std::string> names,
+                                          Copier copier = CopyOnHost);
 
   // For peers called "peer 0", "peer 1" and so on.
-  static std::shared_ptr<LocalHub> Create(int peers);
+  static std::shared_ptr<LocalHub> Create(int peers,
+                                          Copier copier = CopyOnHost);
 
   // The link of one peer; called at most once for each.
   std::unique_ptr<Link> link(int self);
@@ -43,7 +55,7 @@ class LocalHub : public std::enable_shared_from_this<LocalHub> {
     std::optional<std::span<std::byte>> buffer;
   };
 
-  explicit LocalHub(std::vector<std::string> names);
+  LocalHub(std::vector<std::string> names, Copier copier);
 
   // Takes in one end of a message and copies if the other end is there.
   void Add(const Route& route, const Half& half);
@@ -54,6 +66,7 @@ class LocalHub : public std::enable_shared_from_this<LocalHub> {
   void Remove(int peer, const std::string& what);
 
   const std::vector<std::string> names_;
+  const Copier copier_;
   // By peer. Fixed after construction.
   std::vector<std::unique_ptr<PendingTransfers>> pending_;
 

@@ -1,0 +1,27 @@
+#ifndef TESTS_GPU_CEILINGS_H_
+#define TESTS_GPU_CEILINGS_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "kernels/backend.h"
+
+namespace penstock::gpu {
+
+// The most that a device reaches today.
+struct Ceilings {
+  double flops_per_second = 0;       // Of a bfloat16 product.
+  double copy_bytes_per_second = 0;  // Within its memory, read and written.
+};
+
+// Multiplies two random matrices of `size` squared, and copies `bytes`; of
+// several runs the median counts. Random values, because products of zeros take
+// less power and run a tenth faster.
+//
+// Errors: the backend's.
+absl::StatusOr<Ceilings> MeasureCeilings(Backend& backend, int64_t size,
+                                         int64_t bytes);
+
+}  // namespace penstock::gpu
+
+#endif  // TESTS_GPU_CEILINGS_H_

@@ -1,0 +1,9 @@
+#!/bin/bash
+# The programs that run.sh runs, in small on the CPU, so that they do not rot
+# where there is no GPU.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+./model_check --device cpu --tiny
+./throughput --device cpu --small --warmup 1 --steps 2 > "$TEST_TMPDIR/ours.json"
+./throughput --list --small > "$TEST_TMPDIR/workloads.json"
