@@ -11,8 +11,10 @@ from pathlib import Path
 
 
 def find_programs():
-    """Where the three programs lie side by side: dist/bin; a bazel test has
-    them in its own tree, each in its package."""
+    """Where the three programs lie side by side: $PENSTOCK_PROGRAMS or dist/bin;
+    a bazel test has them in its own tree, each in its package."""
+    if "PENSTOCK_PROGRAMS" in os.environ:
+        return Path(os.environ["PENSTOCK_PROGRAMS"]).resolve()
     if "TEST_SRCDIR" not in os.environ:
         return Path(__file__).resolve().parents[1] / "dist" / "bin"
     workspace = Path(os.environ["TEST_SRCDIR"], os.environ["TEST_WORKSPACE"])
@@ -27,6 +29,15 @@ def find_programs():
 
 PROGRAMS = find_programs()
 FINAL = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
+
+
+def environment():
+    """Of the programs; $PENSTOCK_LIBRARY_PATH is where they find libraries that
+    this interpreter must not."""
+    if "PENSTOCK_LIBRARY_PATH" not in os.environ:
+        return None
+    return {**os.environ,
+            "LD_LIBRARY_PATH": os.environ["PENSTOCK_LIBRARY_PATH"]}
 
 
 class CommandError(Exception):
@@ -67,7 +78,7 @@ class Cluster:
     def run_local(self, *arguments):
         done = subprocess.run([str(PROGRAMS / "penstock"), *arguments],
                               cwd=self.path, capture_output=True, text=True,
-                              timeout=300)
+                              timeout=300, env=environment())
         if done.returncode != 0:
             raise CommandError(arguments, done)
         return done.stdout
