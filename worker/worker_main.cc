@@ -23,6 +23,7 @@
 #include "worker/client/worker_loop.h"
 #include "worker/device_shape.h"
 #include "worker/executor/executor_process.h"
+#include "worker/offered_devices.h"
 
 namespace penstock {
 namespace {
@@ -34,8 +35,7 @@ struct Flags {
   std::string listen = "127.0.0.1:0";
   std::string listen_host = "127.0.0.1";
   std::vector<std::string> roots;
-  int devices = 1;
-  int64_t memory_bytes = 0;
+  DeviceChoices devices;
   TlsFiles tls;
   int64_t link_latency_us = 0;
   int64_t link_bytes_per_second = 0;
@@ -57,10 +57,20 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--listen-host", flags.listen_host,
                  "where executors listen for each other")
       ->capture_default_str();
-  app.add_option("--devices", flags.devices, "CPU devices to offer")
+  app.add_option(
+         "--devices", flags.devices.cpus,
+         "CPU devices to offer; default: 1, or none beside CUDA devices")
+      ->check(CLI::Range(0, 64));
+  app.add_option("--cuda", flags.devices.cuda,
+                 "CUDA devices to offer: auto for all, none, or their indices, "
+                 "as 0,1; one that is listed twice serves two executors")
+      ->capture_default_str();
+  app.add_option("--cuda-sharers", flags.devices.cuda_sharers,
+                 "executors, those of other workers too, that share each CUDA "
+                 "device and its memory; slow, for tests")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  app.add_option("--memory-bytes", flags.memory_bytes,
+  app.add_option("--memory-bytes", flags.devices.memory_bytes,
                  "memory to offer per device; default: what is free, shared");
   app.add_option("--tls-certificate", flags.tls.certificate, "PEM file");
   app.add_option("--tls-key", flags.tls.key, "PEM file");
@@ -91,8 +101,9 @@ absl::Status CheckFlags(const Flags& flags) {
   return absl::OkStatus();
 }
 
-absl::Status RunWorker(const Flags& flags) {
+absl::Status RunWorker(Flags flags) {
   RETURN_IF_ERROR(CheckFlags(flags));
+  flags.devices.name = flags.name;
   // Blocked before the first thread, so that only the one below gets them.
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -105,8 +116,18 @@ absl::Status RunWorker(const Flags& flags) {
                    HealthServer::Start(flags.listen, flags.tls));
   RETURN_IF_ERROR(
       WriteFileAtomically(state.path + "/address", health->address() + "\n"));
-  std::vector<DeviceShape> devices =
-      MeasureCpuDevices(flags.devices, flags.memory_bytes);
+  ASSIGN_OR_RETURN(const std::vector<OfferedDevice> offered,
+                   OfferDevices(flags.devices));
+  if (offered.empty()) {
+    return absl::InvalidArgumentError(
+        "--devices=0: with --cuda=none there is nothing to offer");
+  }
+  std::vector<DeviceShape> devices;
+  std::vector<ExecutorPlace> places;
+  for (const OfferedDevice& device : offered) {
+    devices.push_back(device.shape);
+    places.push_back({device.shape.kind, device.environment});
+  }
   const absl::Status nccl = FindNccl(devices);
   if (!nccl.ok()) {
     spdlog::warn("tensors of CUDA devices go by gRPC status=\"{}\"",
@@ -114,10 +135,10 @@ absl::Status RunWorker(const Flags& flags) {
   }
   spdlog::info(
       "worker starts version={} name={} coordinator={} health={} state_dir={} "
-      "roots={} devices={} memory_bytes={} gflops_per_second={:.0f}",
+      "roots={} devices={} kind={} memory_bytes={} gflops_per_second={:.0f}",
       kVersion, flags.name, flags.coordinator, health->address(), state.path,
-      fmt::join(flags.roots, ","), devices.size(), devices[0].memory_bytes,
-      devices[0].flops_per_second * 1e-9);
+      fmt::join(flags.roots, ","), devices.size(), devices[0].kind,
+      devices[0].memory_bytes, devices[0].flops_per_second * 1e-9);
   WorkerLoop loop(
       {.name = flags.name,
        .version = std::string(kVersion),
@@ -127,6 +148,7 @@ absl::Status RunWorker(const Flags& flags) {
        .listen_host = flags.listen_host,
        .roots = flags.roots,
        .tls = flags.tls,
+       .places = places,
        .link_latency_us = flags.link_latency_us,
        .link_bytes_per_second = flags.link_bytes_per_second},
       channel);

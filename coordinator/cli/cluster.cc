@@ -148,6 +148,24 @@ bool AllRegistered(const std::string& address, int workers) {
   return registered == workers;
 }
 
+// What worker `i` offers. They share this machine, so none may count on all of
+// its memory, or on all of a CUDA device that others have, too.
+std::vector<std::string> DeviceFlags(const ClusterOptions& options, int i) {
+  if (options.cuda.empty()) {
+    const int64_t share = AvailableMemoryBytes() / options.workers;
+    return {"--cuda", "none", "--memory-bytes", fmt::to_string(share)};
+  }
+  const auto device_of = [&options](int worker) {
+    return options.cuda[worker % options.cuda.size()];
+  };
+  int sharers = 0;
+  for (int other = 0; other < options.workers; ++other) {
+    if (device_of(other) == device_of(i)) ++sharers;
+  }
+  return {"--cuda", fmt::to_string(device_of(i)), "--cuda-sharers",
+          fmt::to_string(sharers)};
+}
+
 absl::StatusOr<std::string> StartAll(const ClusterOptions& options,
                                      Starter& starter) {
   const ConnectionFlags connection{.state_dir = options.state_dir};
@@ -157,12 +175,12 @@ absl::StatusOr<std::string> StartAll(const ClusterOptions& options,
       starter.WaitUntil([&] { return ResolveAddress(connection).ok(); },
                         "the coordinator does not serve"));
   ASSIGN_OR_RETURN(const std::string address, ResolveAddress(connection));
-  // They share this machine, so none may count on all of it.
-  const int64_t share = AvailableMemoryBytes() / options.workers;
   for (int i = 0; i < options.workers; ++i) {
-    std::vector<std::string> flags = {
-        "--coordinator", address,     "--name",         WorkerName(i),
-        "--listen-host", "127.0.0.1", "--memory-bytes", fmt::to_string(share)};
+    std::vector<std::string> flags = {"--coordinator", address,
+                                      "--name",        WorkerName(i),
+                                      "--listen-host", "127.0.0.1"};
+    const std::vector<std::string> device = DeviceFlags(options, i);
+    flags.insert(flags.end(), device.begin(), device.end());
     flags.insert(flags.end(), options.worker_flags.begin(),
                  options.worker_flags.end());
     RETURN_IF_ERROR(starter.Start(WorkerName(i), "penstock-worker", flags));

@@ -18,6 +18,8 @@ struct ClusterOptions {
   std::string executable_directory;  // Where the daemons' programs are.
   int workers = 1;                   // 1 to 64.
   std::vector<std::string> roots;    // Paths of jobs must be below one.
+  // CUDA devices, which the workers take in turn: one each; empty for CPUs.
+  std::vector<int> cuda;
   std::vector<std::string> worker_flags;             // More of each worker's.
   absl::Duration start_timeout = absl::Seconds(60);  // Until all serve.
 };

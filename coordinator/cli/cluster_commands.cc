@@ -16,6 +16,7 @@ namespace {
 struct Options {
   std::string state_dir;
   int workers = 1;
+  std::vector<int> cuda;
   int64_t link_latency_us = 0;
   int64_t link_bytes_per_second = 0;
 };
@@ -31,7 +32,8 @@ absl::StatusOr<std::string> Absolute(const std::string& path) {
 
 absl::StatusOr<int> RunUp(const Options& options, Context& context) {
   ClusterOptions cluster{.executable_directory = context.executable_directory,
-                         .workers = options.workers};
+                         .workers = options.workers,
+                         .cuda = options.cuda};
   if (options.link_latency_us > 0) {
     cluster.worker_flags.push_back(
         fmt::format("--link-latency-us={}", options.link_latency_us));
@@ -86,6 +88,12 @@ void AddClusterCommands(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 64))
       ->capture_default_str()
       ->option_text("1..64");
+  up.add_option("--cuda", options->cuda,
+                "CUDA devices for the workers, which take them in turn, one "
+                "each; several may share one. Default: CPUs")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 63))
+      ->option_text("0,1,...");
   up.add_option("--link-latency-us", options->link_latency_us,
                 "So much longer take messages between ranks: to try out "
                 "schedules on a slow network")

@@ -12,6 +12,7 @@
 #include "coordinator/cli/cluster_file.h"
 #include "coordinator/cli/fake_jobs.h"
 #include "coordinator/cli/sample_job.h"
+#include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "proto/base/file.h"
 
@@ -42,9 +43,20 @@ class ClusterTest : public testing::Test {
     chmod(path.c_str(), 0755);
   }
 
-  CliResult Up(const std::string& workers) {
-    return RunForTest({"up", "--workers", workers, "--state-dir", state_dir_},
-                      /*terminal=*/false, programs_);
+  CliResult Up(const std::string& workers,
+               const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {"up", "--workers", workers, "--state-dir",
+                                      state_dir_};
+    words.insert(words.end(), more.begin(), more.end());
+    return RunForTest(words, /*terminal=*/false, programs_);
+  }
+
+  // What worker `i` was started with.
+  std::string WordsOf(int i) const {
+    const std::string log = fmt::format("{}/worker-{}/log", state_dir_, i);
+    std::string words;
+    while (words.empty()) words = ReadFile(log).value_or("");
+    return words;
   }
 
   CliResult Down() { return RunForTest({"down", "--state-dir", state_dir_}); }
@@ -77,16 +89,26 @@ TEST_F(ClusterTest, UpStartsAndDownStopsExactlyThose) {
 
 TEST_F(ClusterTest, TellsWorkersTheirNameCoordinatorRootsAndMemory) {
   EXPECT_EQ(Up("1").exit_code, 0);
-  std::string log;
-  while (log.empty()) log = ReadFile(state_dir_ + "/worker-0/log").value_or("");
+  const std::string log = WordsOf(0);
   std::string here = std::filesystem::current_path().string();
   const std::string told = "--state-dir " + state_dir_ + "/worker-0 --root " +
                            state_dir_ + " --root " + here + " --coordinator " +
                            coordinator_.server->address() +
                            " --name worker-0 --listen-host 127.0.0.1 "
-                           "--memory-bytes ";
+                           "--cuda none --memory-bytes ";
   ASSERT_EQ(log.substr(0, told.size()), told);
   EXPECT_GT(std::stoll(log.substr(told.size())), 0);
+}
+
+TEST_F(ClusterTest, WorkersTakeCudaDevicesInTurn) {
+  EXPECT_EQ(Up("2", {"--cuda", "3"}).exit_code, 0);
+  EXPECT_NE(WordsOf(0).find(" --cuda 3 --cuda-sharers 2"), std::string::npos);
+  EXPECT_NE(WordsOf(1).find(" --cuda 3 --cuda-sharers 2"), std::string::npos);
+  EXPECT_EQ(Down().exit_code, 0);
+  std::filesystem::remove_all(state_dir_);
+  EXPECT_EQ(Up("2", {"--cuda", "3,1"}).exit_code, 0);
+  EXPECT_NE(WordsOf(0).find(" --cuda 3 --cuda-sharers 1"), std::string::npos);
+  EXPECT_NE(WordsOf(1).find(" --cuda 1 --cuda-sharers 1"), std::string::npos);
 }
 
 TEST_F(ClusterTest, RefusesToStartTwice) {

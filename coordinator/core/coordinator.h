@@ -206,7 +206,6 @@ class Coordinator {
 
   // schedule.cc: who runs where.
   void Schedule(absl::Time now);
-  // The kind of `spec`, or what "auto" means for it in the cluster as it is.
   DeviceChoice DeviceOf(const JobSpec& spec) const;
   Candidates FindCandidates(const JobRecord& job) const;
   // False when the job has to wait for devices, and they should be kept for it.

@@ -83,6 +83,7 @@ absl::StatusOr<Plan> Coordinator::MakePlan(const JobSpec& spec, absl::Time now,
   return plan;
 }
 
+// The kind of `spec`, or what "auto" means for it in the cluster as it is.
 DeviceChoice Coordinator::DeviceOf(const JobSpec& spec) const {
   if (spec.device != DeviceChoice::kAuto) return spec.device;
   const std::vector<DeviceShape> devices = DevicesOf(pool_);

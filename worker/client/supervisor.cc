@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -34,6 +36,23 @@ std::string DescribeExit(int status) {
                        ::strsignal(WTERMSIG(status)));
   }
   return fmt::format("exited with code {}", WEXITSTATUS(status));
+}
+
+// The process's environment with these instead of what has their names; ends
+// with null. Points into both.
+std::vector<char*> WithSettings(std::vector<std::string>& settings) {
+  std::vector<char*> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const bool replaced = std::any_of(
+        settings.begin(), settings.end(), [&](const std::string& setting) {
+          return std::string_view(*variable).starts_with(
+              setting.substr(0, setting.find('=') + 1));
+        });
+    if (!replaced) environment.push_back(*variable);
+  }
+  for (std::string& setting : settings) environment.push_back(setting.data());
+  environment.push_back(nullptr);
+  return environment;
 }
 
 }  // namespace
@@ -119,7 +138,7 @@ absl::Status Supervisor::TryStart(const StartExecutor& start) {
                    sizeof(tell_max)) != 0) {
     return ErrnoStatus(errno, "SO_SNDTIMEO for an executor");
   }
-  ASSIGN_OR_RETURN(const pid_t pid, Spawn(theirs.get()));
+  ASSIGN_OR_RETURN(const pid_t pid, Spawn(start.device, theirs.get()));
   auto process = std::make_unique<Process>(pid, std::move(ours));
   process->reader =
       std::thread([this, device = start.device, started = process.get()] {
@@ -137,11 +156,12 @@ absl::Status Supervisor::TryStart(const StartExecutor& start) {
   prepare.set_tls_authority(options_.tls.authority);
   prepare.set_link_latency_us(options_.link_latency_us);
   prepare.set_link_bytes_per_second(options_.link_bytes_per_second);
+  prepare.set_device(options_.places[start.device].kind);
   Tell(start.device, message);
   return absl::OkStatus();
 }
 
-absl::StatusOr<pid_t> Supervisor::Spawn(int socket) const {
+absl::StatusOr<pid_t> Supervisor::Spawn(int device, int socket) const {
   // Any number above the standard streams; dup2 also clears close-on-exec.
   constexpr int kChildFd = 3;
   std::vector<std::string> words = options_.command;
@@ -150,6 +170,8 @@ absl::StatusOr<pid_t> Supervisor::Spawn(int socket) const {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  std::vector<std::string> settings = options_.places[device].environment;
+  std::vector<char*> environment = WithSettings(settings);
 
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
@@ -166,7 +188,7 @@ absl::StatusOr<pid_t> Supervisor::Spawn(int socket) const {
   ::posix_spawnattr_setpgroup(&attributes, 0);
   pid_t pid = 0;
   const int error = ::posix_spawn(&pid, arguments[0], &actions, &attributes,
-                                  arguments.data(), environ);
+                                  arguments.data(), environment.data());
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return ErrnoStatus(error, words[0]);

@@ -22,6 +22,13 @@
 
 namespace penstock {
 
+// What the executor of one device computes on.
+struct ExecutorPlace {
+  std::string kind = "cpu";  // As in Prepare of executor.proto.
+  // "NAME=value" each, which the process has besides the worker's.
+  std::vector<std::string> environment;
+};
+
 // Carries out the agent's commands on executor processes: starts, tells, kills
 // and reaps them. A process per executor, so that a crashed or stuck device
 // context costs a process and not the node.
@@ -38,6 +45,8 @@ class Supervisor {
     std::string listen_host;  // For executors' tensor transports.
     std::vector<std::string> roots;
     TlsFiles tls;
+    // By device.
+    std::vector<ExecutorPlace> places;
     // As in Prepare of executor.proto.
     int64_t link_latency_us = 0;
     int64_t link_bytes_per_second = 0;
@@ -74,7 +83,7 @@ class Supervisor {
 
   void Start(const StartExecutor& start);
   absl::Status TryStart(const StartExecutor& start);
-  absl::StatusOr<pid_t> Spawn(int socket) const;
+  absl::StatusOr<pid_t> Spawn(int device, int socket) const;
   void Tell(int device, const internal::v1::ToExecutor& message);
   void Read(int device, Process& process);
 

@@ -39,7 +39,8 @@ int BeExecutor(std::string_view role) {
   while (stream.Read(order).ok()) {
     if (order.has_run()) return 7;
     ready.mutable_ready()->set_transport_address(
-        order.prepare().assignment().job());
+        role == "tells its device" ? order.prepare().device()
+                                   : order.prepare().assignment().job());
     stream.Write(ready).IgnoreError();
   }
   return 0;
@@ -48,10 +49,12 @@ int BeExecutor(std::string_view role) {
 class SupervisorTest : public testing::Test {
  protected:
   void Start(const std::string& role,
-             const std::string& program = "/proc/self/exe") {
+             const std::string& program = "/proc/self/exe",
+             const ExecutorPlace& place = {}) {
     ::setenv(kRole, role.c_str(), /*overwrite=*/1);
     supervisor_ = std::make_unique<Supervisor>(
         Supervisor::Options{.command = {program},
+                            .places = {place},
                             .tell_max = absl::Milliseconds(100)},
         [this](int device, ExecutorEvent event) {
           EXPECT_EQ(device, 0);
@@ -98,6 +101,15 @@ TEST_F(SupervisorTest, TellsItsOrdersAndTheExitCode) {
   EXPECT_EQ(ready->transport_address, "gpt2");
   supervisor_->CarryOut(SendRun{.device = 0, .peers = {"a:1"}});
   EXPECT_EQ(HowItEnded(), "exited with code 7");
+}
+
+TEST_F(SupervisorTest, AnExecutorHasItsDeviceAndItsSettings) {
+  Start("crashes", "/proc/self/exe",
+        {.kind = "cuda",
+         .environment = {std::string(kRole) + "=tells its device"}});
+  const auto ready = Wait<ExecutorReady>();
+  ASSERT_TRUE(ready.has_value());
+  EXPECT_EQ(ready->transport_address, "cuda");
 }
 
 TEST_F(SupervisorTest, KillsAndSaysSo) {

@@ -95,7 +95,8 @@ class WorkerLoopTest : public testing::Test {
                        .version = kVersion,
                        .incarnation = 1,
                        .devices = {{.kind = "cpu", .memory_bytes = 1 << 20}}},
-        Supervisor::Options{.command = {"/no/such/program"}}, *channel);
+        Supervisor::Options{.command = {"/no/such/program"}, .places = {{}}},
+        *channel);
   }
 
   std::unique_ptr<FakeCoordinator> coordinator_;

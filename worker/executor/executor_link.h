@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "proto/communicator.h"
 #include "proto/plan.h"
+#include "worker/executor/executor_device.h"
 #include "worker/link/delayed_link.h"
 #include "worker/link/grpc_link.h"
 #include "worker/link/link.h"
@@ -35,17 +36,25 @@ struct NcclSource {
   };
 };
 
-// The link of an executor as its plan says: gRPC, and over it NCCL where the
-// plan has that for an edge of this executor.
+// What is between an executor and the network besides what its plan says.
+struct ExecutorLinkOptions {
+  GrpcLinkOptions grpc;
+  DelayedLink::Options delay;  // Of messages by gRPC, beyond its own.
+  CopyQueueMaker make_copies;  // As in ExecutorDevice.
+  NcclSource nccl = {};
+};
+
+// The link of an executor as its plan says: gRPC, with staging where tensors
+// are in a device's memory, and over it NCCL where the plan has that for an
+// edge of this executor.
 //
 // Thread-compatible, but for what link() and replicas() give.
 class ExecutorLink {
  public:
-  // Errors: those of GrpcLink::Start; and, of a plan with NCCL, of LoadNccl,
-  // OpenCudaStreams and NcclLink::Create.
+  // Errors: those of GrpcLink::Start and of `make_copies`; and, of a plan with
+  // NCCL, of LoadNccl, OpenCudaStreams and NcclLink::Create.
   static absl::StatusOr<std::unique_ptr<ExecutorLink>> Start(
-      const Plan& plan, const GrpcLinkOptions& options,
-      const NcclSource& source = {});
+      const Plan& plan, const ExecutorLinkOptions& options);
 
   // What the others need to reach this one.
   std::string address() const { return grpc_->address(); }
@@ -56,9 +65,6 @@ class ExecutorLink {
   absl::Status Connect(const std::vector<std::string>& peers,
                        const std::vector<CommunicatorId>& communicators,
                        absl::Time deadline);
-
-  // Delays the messages of link() from here on; see DelayedLink. After Connect.
-  void Delay(const DelayedLink::Options& delay);
 
   Link& link() { return *link_; }
   // Those of this rank, when they are joined by NCCL; else null. After Connect.

@@ -33,10 +33,11 @@ Plan NcclPlan(int replicas) {
   return plan;
 }
 
-GrpcLinkOptions Options(int self, int peers) {
-  GrpcLinkOptions options{.job = "job", .epoch = 2, .self = self};
+ExecutorLinkOptions Options(int self, int peers, NcclSource source = {}) {
+  ExecutorLinkOptions options{.grpc = {.job = "job", .epoch = 2, .self = self},
+                              .nccl = std::move(source)};
   for (int i = 0; i < peers; ++i) {
-    options.peer_names.push_back("rank " + std::to_string(i));
+    options.grpc.peer_names.push_back("rank " + std::to_string(i));
   }
   return options;
 }
@@ -61,7 +62,7 @@ TEST(ExecutorLinkTest, SaysThatNcclIsMissing) {
   const NcclSource missing{
       .load = [] { return LoadNccl("libnccl_not_there.so.2"); }};
   const absl::Status status =
-      ExecutorLink::Start(NcclPlan(1), Options(0, 2), missing).status();
+      ExecutorLink::Start(NcclPlan(1), Options(0, 2, missing)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(std::string(status.message()).starts_with("no NCCL: ")) << status;
 }
@@ -75,7 +76,7 @@ TEST(ExecutorLinkTest, TakesTensorsAndSumsByNcclAndTheRestByGrpc) {
   std::vector<std::string> addresses;
   std::vector<CommunicatorId> ids;
   for (int self = 0; self < kPeers; ++self) {
-    auto link = ExecutorLink::Start(NcclPlan(2), Options(self, kPeers), source);
+    auto link = ExecutorLink::Start(NcclPlan(2), Options(self, kPeers, source));
     ASSERT_TRUE(link.ok()) << link.status();
     addresses.push_back((*link)->address());
     for (const CommunicatorId& id : (*link)->communicators()) {

@@ -26,6 +26,7 @@
 #include "proto/internal/v1/executor.pb.h"
 #include "proto/plan_proto.h"
 #include "proto/worker_report_proto.h"
+#include "worker/executor/executor_device.h"
 #include "worker/executor/executor_link.h"
 #include "worker/executor/message_stream.h"
 #include "worker/executor/resident_memory.h"
@@ -115,7 +116,6 @@ class Executor {
     reporter_ = std::thread([this] { ReportProgress(); });
     RETURN_IF_ERROR(
         link_->Connect(peers, communicators, SteadyNow() + kConnectMax));
-    if (delay_.delays()) link_->Delay(delay_);
     return trainer_->Run(link_->link(), link_->replicas());
   }
 
@@ -126,26 +126,31 @@ class Executor {
     ASSIGN_OR_RETURN(const Assignment assignment,
                      AssignmentFromProto(prepare.assignment()));
     ASSIGN_OR_RETURN(const Plan plan, PlanFromProto(prepare.plan()));
-    delay_ = DelayOf(prepare, plan);
+    ASSIGN_OR_RETURN(ExecutorDevice device,
+                     ExecutorDeviceOf(prepare.device(), plan));
     ASSIGN_OR_RETURN(
         const AllowedRoots roots,
         AllowedRoots::Create({prepare.roots().begin(), prepare.roots().end()}));
     ASSIGN_OR_RETURN(
         link_,
         ExecutorLink::Start(
-            plan, {.job = assignment.job,
-                   .epoch = assignment.epoch,
-                   .self = PeerOf(plan, assignment.replica, assignment.rank),
-                   .peer_names = PeerNames(plan),
-                   .listen_host = prepare.listen_host(),
-                   .tls = {.certificate = prepare.tls_certificate(),
-                           .key = prepare.tls_key(),
-                           .authority = prepare.tls_authority()}}));
+            plan,
+            {.grpc = {.job = assignment.job,
+                      .epoch = assignment.epoch,
+                      .self = PeerOf(plan, assignment.replica, assignment.rank),
+                      .peer_names = PeerNames(plan),
+                      .listen_host = prepare.listen_host(),
+                      .tls = {.certificate = prepare.tls_certificate(),
+                              .key = prepare.tls_key(),
+                              .authority = prepare.tls_authority()}},
+             .delay = DelayOf(prepare, plan),
+             .make_copies = device.make_copies}));
     source_ =
         fmt::format("replica {} rank {}", assignment.replica, assignment.rank);
-    ASSIGN_OR_RETURN(trainer_,
-                     Trainer::Prepare(plan, assignment, MakeCpuBackend, roots,
-                                      RealDisk(), MakeEvents()));
+    ASSIGN_OR_RETURN(
+        trainer_,
+        Trainer::Prepare(plan, assignment, std::move(device.make_backend),
+                         roots, RealDisk(), MakeEvents()));
     return absl::OkStatus();
   }
 
@@ -229,7 +234,6 @@ class Executor {
   std::string source_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<ExecutorLink> link_;
-  DelayedLink::Options delay_;  // Of messages, beyond the link's own.
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

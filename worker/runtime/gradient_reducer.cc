@@ -147,15 +147,17 @@ absl::Status GradientReducer::ReduceOwn(const Work& work, int64_t chunk,
     RETURN_IF_ERROR(
         link_.PostReceive(work.peers[m], share, Bytes(share_of(m), count)));
   }
-  RETURN_IF_ERROR(backend_->CopyIn(
-      Bytes(values, count), reinterpret_cast<std::byte*>(share_of(work.self))));
+  const auto copy = [&](float* from, float* to) {
+    return backend_->Copy(Bytes(from, count).data(), Bytes(to, count).data(),
+                          Bytes(from, count).size());
+  };
+  RETURN_IF_ERROR(copy(values, share_of(work.self)));
   for (int m = 0; m < members; ++m) {
     if (m != work.self) {
       RETURN_IF_ERROR(link_.WaitReceived(work.peers[m], share, Deadline()));
     }
     if (m == 0) {
-      RETURN_IF_ERROR(backend_->CopyIn(Bytes(share_of(0), count),
-                                       reinterpret_cast<std::byte*>(values)));
+      RETURN_IF_ERROR(copy(share_of(0), values));
     } else {
       RETURN_IF_ERROR(backend_->Accumulate(share_of(m), count, values));
     }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <string>
 #include <utility>
 #include <variant>
 
+#include "fmt/format.h"
 #include "proto/base/check.h"
 #include "proto/base/status_macros.h"
 #include "worker/runtime/model_stage.h"
@@ -52,8 +54,9 @@ void CutWorkspace(const std::vector<StageBuffers>& buffers, Arena& arena,
 // plan alone.
 class Cutter {
  public:
-  Cutter(const Plan& plan, int rank, Arena& arena)
-      : plan_(plan), rank_(rank), arena_(arena) {}
+  // `snapshot`: that of checkpoints is in the arena, too.
+  Cutter(const Plan& plan, int rank, Arena& arena, bool snapshot)
+      : plan_(plan), rank_(rank), arena_(arena), snapshot_(snapshot) {}
 
   RankMemory Cut() {
     for (const StageBuffers& buffers : plan_.ranks[rank_].buffers) {
@@ -165,7 +168,7 @@ class Cutter {
       if (slot.counted)
         memory_.snapshot_bytes += 3 * 4 * slot.parameter.count();
     }
-    memory_.snapshot = arena_.Take(memory_.snapshot_bytes);
+    if (snapshot_) memory_.snapshot = arena_.Take(memory_.snapshot_bytes);
   }
 
   void CutKept() {
@@ -180,10 +183,22 @@ class Cutter {
   const Plan& plan_;
   const int rank_;
   Arena& arena_;
+  const bool snapshot_;
   // Of the embedding and of the head, as far as they are here, by stage.
   std::vector<float*> tied_gradients_;
   RankMemory memory_;
 };
+
+absl::Status AllocateSnapshot(RankMemory& memory) {
+  memory.host_snapshot.reset(
+      new (std::nothrow) std::byte[static_cast<size_t>(memory.snapshot_bytes)]);
+  memory.snapshot = memory.host_snapshot.get();
+  if (memory.snapshot != nullptr) return absl::OkStatus();
+  return absl::ResourceExhaustedError(fmt::format(
+      "the host has no {} bytes for the copy of the weights that checkpoints "
+      "are written from; use more ranks",
+      memory.snapshot_bytes));
+}
 
 }  // namespace
 
@@ -211,7 +226,7 @@ std::vector<int64_t> CountedParameters(const Plan& plan, int rank) {
   std::vector<int64_t> indices;
   if (TrainedModelOf(plan) == nullptr) return indices;
   Arena sizes = Arena::ForSizes();
-  const RankMemory memory = Cutter(plan, rank, sizes).Cut();
+  const RankMemory memory = Cutter(plan, rank, sizes, /*snapshot=*/true).Cut();
   for (const ParameterSlot& slot : memory.parameters) {
     if (slot.counted) indices.push_back(slot.model_index);
   }
@@ -221,11 +236,12 @@ std::vector<int64_t> CountedParameters(const Plan& plan, int rank) {
 absl::StatusOr<RankMemory> PlanRankMemory(Backend& backend, const Plan& plan,
                                           int rank) {
   RankMemory memory;
-  ASSIGN_OR_RETURN(std::unique_ptr<Arena> arena,
-                   Arena::Plan(backend, [&](Arena& cut) {
-                     memory = Cutter(plan, rank, cut).Cut();
-                   }));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<Arena> arena, Arena::Plan(backend, [&](Arena& cut) {
+        memory = Cutter(plan, rank, cut, backend.host_memory()).Cut();
+      }));
   memory.arena = std::move(arena);
+  if (!backend.host_memory()) RETURN_IF_ERROR(AllocateSnapshot(memory));
   RETURN_IF_ERROR(ReplanPools(backend, plan, rank, memory));
   return memory;
 }

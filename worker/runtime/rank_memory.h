@@ -60,17 +60,20 @@ struct TiedGradient {
   int other_rank = -1;  // -1: both stages are on this rank.
 };
 
-// All memory of one rank, cut by its plan from two arenas: what stays for the
-// whole job, and the pools and workspace of the stages, which follow the
-// program.
+// All memory of one rank, cut by its plan from two arenas of its device: what
+// stays for the whole job, and the pools and workspace of the stages, which
+// follow the program.
 struct RankMemory {
   std::unique_ptr<Arena> arena;
   std::unique_ptr<Arena> pools;
   std::vector<ParameterSlot> parameters;  // By stage and unit, in model order.
   std::vector<StageMemory> stages;
   std::vector<TiedGradient> tied;  // One at most, empty when untied.
-  std::byte* snapshot = nullptr;   // For a checkpoint: 3 x counted weights.
+  // For a checkpoint: 3 x counted weights, which the host reads. In the arena,
+  // or in `host_snapshot` where the host cannot read that.
+  std::byte* snapshot = nullptr;
   int64_t snapshot_bytes = 0;
+  std::unique_ptr<std::byte[]> host_snapshot;
   // Weights and moments before an optimistic update, slot by slot: 3 x weights;
   // null when updates are not.
   std::byte* kept = nullptr;
@@ -91,7 +94,8 @@ StageSizes SizesOf(const Plan& plan, int stage);
 // checkpoints, in the order of its slots.
 std::vector<int64_t> CountedParameters(const Plan& plan, int rank);
 
-// Errors: ResourceExhausted: the device has less memory than the plan needs.
+// Errors: ResourceExhausted: the device, or the host for what it reads, has
+// less memory than the plan needs.
 absl::StatusOr<RankMemory> PlanRankMemory(Backend& backend, const Plan& plan,
                                           int rank);
 

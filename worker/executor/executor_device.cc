@@ -1,0 +1,25 @@
+#include "worker/executor/executor_device.h"
+
+#include <algorithm>
+
+#include "absl/time/time.h"
+#include "fmt/format.h"
+#include "kernels/backend.h"
+
+namespace penstock {
+
+absl::StatusOr<ExecutorDevice> ExecutorDeviceOf(std::string_view kind,
+                                                const Plan& plan) {
+  if (kind == "cpu") return ExecutorDevice{.make_backend = MakeCpuBackend};
+  if (kind != "cuda") {
+    return absl::InvalidArgumentError(
+        fmt::format("device: \"{}\": must be cpu or cuda", kind));
+  }
+  const absl::Duration pass_max = std::max(absl::Seconds(10), plan.step_time);
+  return ExecutorDevice{
+      .make_backend =
+          [pass_max] { return MakeCudaBackend(0, {.wait_max = pass_max}); },
+      .make_copies = [pass_max] { return MakeCudaCopyQueue(0, pass_max); }};
+}
+
+}  // namespace penstock
