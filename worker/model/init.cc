@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <thread>
+#include <vector>
 
 #include "proto/base/check.h"
 #include "proto/base/random.h"
@@ -20,9 +22,10 @@ double UnitInterval(uint64_t bits) {
 }
 
 // Elements 2k and 2k + 1 are the two values of Box & Muller (1958) from the
-// counters 2k and 2k + 1.
-void FillNormal(uint64_t key, double deviation, std::span<float> values) {
-  for (size_t i = 0; i < values.size(); i += 2) {
+// counters 2k and 2k + 1. Those from `begin`, which is even, to `end`.
+void FillNormal(uint64_t key, double deviation, size_t begin, size_t end,
+                std::span<float> values) {
+  for (size_t i = begin; i < end; i += 2) {
     const double radius =
         deviation * std::sqrt(-2 * std::log(UnitInterval(Mix64(key + i))));
     const double angle = kTau * UnitInterval(Mix64(key + i + 1));
@@ -30,6 +33,25 @@ void FillNormal(uint64_t key, double deviation, std::span<float> values) {
     if (i + 1 == values.size()) break;
     values[i + 1] = static_cast<float>(radius * std::sin(angle));
   }
+}
+
+// A core draws some 50 million values a second: a model of billions would keep
+// one for minutes before its first step.
+constexpr size_t kValuesPerThread = 1 << 20;
+
+void FillNormalInParallel(uint64_t key, double deviation,
+                          std::span<float> values) {
+  const size_t threads =
+      std::clamp<size_t>(values.size() / kValuesPerThread, 1,
+                         std::max(1u, std::thread::hardware_concurrency()));
+  const size_t share = (values.size() / threads + 1) / 2 * 2;
+  std::vector<std::thread> others;
+  for (size_t begin = share; begin < values.size(); begin += share) {
+    others.emplace_back(FillNormal, key, deviation, begin,
+                        std::min(begin + share, values.size()), values);
+  }
+  FillNormal(key, deviation, 0, std::min(share, values.size()), values);
+  for (std::thread& other : others) other.join();
 }
 
 }  // namespace
@@ -47,8 +69,8 @@ void FillInitialValue(const Architecture& model, const Parameter& parameter,
       name.ends_with("c_proj.weight")
           ? kDeviation / std::sqrt(2.0 * static_cast<double>(LayersOf(model)))
           : kDeviation;
-  FillNormal(XXH3_64bits_withSeed(name.data(), name.size(), seed), deviation,
-             values);
+  FillNormalInParallel(XXH3_64bits_withSeed(name.data(), name.size(), seed),
+                       deviation, values);
 }
 
 }  // namespace penstock

@@ -62,6 +62,15 @@ TEST(InitTest, NormsAreOneAndBiasesZero) {
   }
 }
 
+// Large tensors are drawn by several threads, each a part; small ones by one.
+TEST(InitTest, ALargeTensorBeginsAsASmallerOneOfItsName) {
+  const std::vector<float> smaller = Initial({"x", {1, (2 << 20) - 1}}, 3);
+  std::vector<float> larger = Initial({"x", {3, (1 << 20) + 1}}, 3);
+  ExpectNormal(larger, 0.02);
+  larger.resize(smaller.size());
+  EXPECT_EQ(larger, smaller);
+}
+
 TEST(InitTest, ValuesDependOnSeedNameAndIndexAlone) {
   const Parameter fc = Find("transformer.h.3.mlp.c_fc.weight");
   const std::vector<float> values = Initial(fc, 7);
