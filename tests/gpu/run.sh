@@ -183,7 +183,7 @@ throughput() {
   local shapes=()
   [ "$device" = cpu ] && shapes=(--small --steps 5)
   LD_LIBRARY_PATH=$PENSTOCK_LIBRARY_PATH "$build/throughput" \
-    --device "$device" "${shapes[@]}" > "$out/ours.json"
+    --device "$device" "${shapes[@]}" --json "$out/ours.json"
 }
 
 torch_throughput() {
@@ -194,9 +194,9 @@ torch_throughput() {
     "$python" -c 'import torch' 2> /dev/null && break
   done
   LD_LIBRARY_PATH=$PENSTOCK_LIBRARY_PATH "$build/throughput" --list \
-    "${shapes[@]}" > "$out/workloads.json" &&
+    "${shapes[@]}" --json "$out/workloads.json" &&
     "$python" tests/gpu/torch_throughput.py "$out/workloads.json" \
-      --device "$device" --seconds 100 > "$out/torch.json"
+      "$out/torch.json" --device "$device" --seconds 100
 }
 
 speed_table() {

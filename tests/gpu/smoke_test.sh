@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 ./model_check --device cpu --tiny
-./throughput --device cpu --small --warmup 1 --steps 2 > "$TEST_TMPDIR/ours.json"
-./throughput --list --small > "$TEST_TMPDIR/workloads.json"
+./throughput --device cpu --small --warmup 1 --steps 2 \
+  --json "$TEST_TMPDIR/ours.json"
+./throughput --list --small --json "$TEST_TMPDIR/workloads.json"
 python3 ./speed_table.py "$TEST_TMPDIR/ours.json"

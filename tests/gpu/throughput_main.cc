@@ -1,12 +1,14 @@
-// How fast a device trains, in JSON, beside what it could at most and what
-// others reach:
+// How fast a device trains, in JSON, beside what it could at most:
 //
-//   throughput --device cuda > ours.json
-//   throughput --list > workloads.json
+//   throughput --device cuda --json ours.json
+//   throughput --list --json workloads.json
 //
-// A line per workload goes to the standard error as it is measured.
+// The file has what is known so far, so that a limit of time costs only the
+// rest; a line per run goes to the standard output.
 
+#include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,7 @@ struct Flags {
   std::string kind = "cpu";
   bool small = false;
   bool list = false;
+  std::string path;
   std::vector<std::string> only;
   std::vector<int64_t> stages = {1, 2};
   int64_t warmup = 5;
@@ -36,6 +39,7 @@ struct Flags {
 void AddFlags(CLI::App& app, Flags& flags) {
   app.add_flag("--list", flags.list, "print the workloads, and that is all");
   AddDeviceFlag(app, flags.kind)->required(false);
+  app.add_option("--json", flags.path, "file for the results")->required();
   app.add_flag("--small", flags.small, "shapes for a CPU");
   app.add_option("--only", flags.only, "names of workloads; default: all");
   app.add_option("--stages", flags.stages, "virtual stages, one after another");
@@ -86,60 +90,86 @@ absl::StatusOr<Ceilings> MeasureCeilingsOf(const Flags& flags) {
                      : MeasureCeilings(**backend, 8192, int64_t{1} << 32);
 }
 
-// What failed is in the result, too, and the others go on.
-json MeasureWorkload(const Workload& workload, const Flags& flags,
-                     const Ceilings& ceilings, bool& failed) {
-  ThroughputOptions options{
-      .kind = flags.kind,
-      .make_backend = MakerOf(flags.kind, {.attention = AttentionForm::kFast}),
-      .warmup = flags.warmup,
-      .steps = flags.steps,
-      .used_bytes = [&flags] { return UsedBytes(flags.kind); }};
-  json result = ToJson(workload);
-  result["runs"] = json::array();
-  for (const int64_t stages : flags.stages) {
-    const auto measured = MeasureThroughput(workload, stages, options);
+class Results {
+ public:
+  explicit Results(const Flags& flags) : flags_(flags) {}
+
+  absl::Status Measure() {
+    absl::StatusOr<Ceilings> ceilings = MeasureCeilingsOf(flags_);
+    if (!ceilings.ok()) return ceilings.status();
+    ceilings_ = *ceilings;
+    json_["ceilings"] = {
+        {"flops_per_second", ceilings_.flops_per_second},
+        {"copy_bytes_per_second", ceilings_.copy_bytes_per_second}};
+    for (const Workload& workload : Wanted()) {
+      json_["workloads"].push_back(penstock::gpu::ToJson(workload));
+      for (const int64_t stages : flags_.stages) MeasureOne(workload, stages);
+    }
+    return absl::OkStatus();
+  }
+
+  void List() {
+    for (const Workload& workload : Wanted()) {
+      json_["workloads"].push_back(penstock::gpu::ToJson(workload));
+    }
+    Write();
+  }
+
+  bool failed() const { return failed_; }
+
+ private:
+  std::vector<Workload> Wanted() const {
+    std::vector<Workload> wanted = Workloads(flags_.small);
+    std::erase_if(wanted, [this](const Workload& workload) {
+      return !flags_.only.empty() &&
+             std::ranges::count(flags_.only, workload.name) == 0;
+    });
+    return wanted;
+  }
+
+  // What failed is in the results, too, and the others go on.
+  void MeasureOne(const Workload& workload, int64_t stages) {
+    const auto measured = MeasureThroughput(
+        workload, stages,
+        {.kind = flags_.kind,
+         .make_backend =
+             MakerOf(flags_.kind, {.attention = AttentionForm::kFast}),
+         .warmup = flags_.warmup,
+         .steps = flags_.steps,
+         .used_bytes = [this] { return UsedBytes(flags_.kind); }});
+    json& runs = json_["workloads"].back()["runs"];
     if (measured.ok()) {
-      result["runs"].push_back(ToJson(workload, *measured, ceilings));
-      fmt::print(stderr, "{} {} stages: {:.0f} tokens/s\n", workload.name,
-                 stages, measured->tokens_per_second);
+      runs.push_back(ToJson(workload, *measured, ceilings_));
+      fmt::print("{}, {} stages: {:.0f} tokens/s\n", workload.name, stages,
+                 measured->tokens_per_second);
     } else {
-      failed = true;
-      result["runs"].push_back(
+      failed_ = true;
+      runs.push_back(
           {{"stages", stages}, {"error", measured.status().ToString()}});
-      fmt::print(stderr, "{} {} stages: {}\n", workload.name, stages,
+      fmt::print("{}, {} stages: {}\n", workload.name, stages,
                  measured.status().ToString());
     }
+    std::fflush(stdout);
+    Write();
   }
-  return result;
-}
+
+  void Write() const { std::ofstream(flags_.path) << json_.dump(1) << "\n"; }
+
+  const Flags& flags_;
+  Ceilings ceilings_;
+  json json_ = {{"workloads", json::array()}};
+  bool failed_ = false;
+};
 
 int Main(const Flags& flags) {
-  json result = {{"workloads", json::array()}};
-  bool failed = false;
-  Ceilings ceilings;
-  if (!flags.list) {
-    const auto measured = MeasureCeilingsOf(flags);
-    if (!measured.ok()) {
-      fmt::print(stderr, "{}\n", measured.status().ToString());
-      return 1;
-    }
-    ceilings = *measured;
-    result["ceilings"] = {
-        {"flops_per_second", ceilings.flops_per_second},
-        {"copy_bytes_per_second", ceilings.copy_bytes_per_second}};
+  Results results(flags);
+  if (flags.list) {
+    results.List();
+    return 0;
   }
-  for (const Workload& workload : Workloads(flags.small)) {
-    const bool wanted =
-        flags.only.empty() || std::find(flags.only.begin(), flags.only.end(),
-                                        workload.name) != flags.only.end();
-    if (!wanted) continue;
-    result["workloads"].push_back(
-        flags.list ? ToJson(workload)
-                   : MeasureWorkload(workload, flags, ceilings, failed));
-  }
-  std::puts(result.dump(1).c_str());
-  return failed ? 1 : 0;
+  const absl::Status status = results.Measure();
+  if (!status.ok()) fmt::print("{}\n", status.ToString());
+  return status.ok() && !results.failed() ? 0 : 1;
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Trains what `throughput --list` lists with PyTorch, and prints JSON:
+"""Trains what `throughput --list` lists with PyTorch:
 
-    tests/gpu/torch_throughput.py workloads.json --device cuda > torch.json
+    tests/gpu/torch_throughput.py workloads.json torch.json --device cuda
 
 As the service trains: bfloat16 products over float32 weights (autocast), AdamW
 in one kernel, the norm clipped at 1. Each workload eagerly with cuDNN's and with
-flash attention, then with the faster of them and blocks, head and loss compiled.
-A machine without PyTorch is told so and is no failure.
+flash attention, then with the faster of them and blocks, head and loss compiled. The
+file has what is known so far; a line per run is printed. A machine without
+PyTorch is told so, and that is no failure.
 """
 
 import argparse
@@ -22,8 +23,9 @@ try:
     from torch import nn
     import torch.nn.functional as F
 except ImportError as error:
-    print(f"no PyTorch in {sys.executable}: {error}", file=sys.stderr)
-    print(json.dumps({"torch": None, "reason": str(error)}))
+    with open(sys.argv[2], "w", encoding="utf-8") as file:
+        json.dump({"torch": None, "reason": str(error)}, file)
+    print(f"no PyTorch in {sys.executable}: {error}")
     sys.exit(0)
 
 HAS_SDPA = hasattr(F, "scaled_dot_product_attention")
@@ -261,32 +263,31 @@ def measure_what_fits(device, workload, *arm):
 
 
 def run_arms(device, workload, arguments):
-    runs = []
+    """Yields the arms' results."""
+    fastest = {}
 
     def run(name, kernel, compiled):
         if time.monotonic() > arguments.deadline:
-            runs.append({"arm": name, "error": "out of time"})
-            return
+            return {"arm": name, "error": "out of time"}
         try:
             result = measure_what_fits(device, workload, kernel, compiled,
                                        arguments)
         except Exception as error:  # Whatever it is, the others go on.
             result = {"error": f"{type(error).__name__}: {error}"[:500]}
-        runs.append({"arm": name, "kernel": kernel, **result})
-        print(workload["name"], runs[-1], file=sys.stderr)
         device.forget()
+        return {"arm": name, "kernel": kernel, **result}
 
-    kernels = ["cudnn", "flash"] if device.cuda else [None]
-    for kernel in kernels:
-        run(f"eager {kernel}" if kernel else "eager", kernel, False)
+    for kernel in ["cudnn", "flash"] if device.cuda else [None]:
+        result = run(f"eager {kernel}" if kernel else "eager", kernel, False)
+        if (result.get("tokens_per_second", 0)
+                > fastest.get("tokens_per_second", 0)):
+            fastest = result
+        yield result
     if hasattr(torch, "compile"):
-        fastest = max(runs, key=lambda r: r.get("tokens_per_second", 0))
-        run("compiled", fastest["kernel"] if "kernel" in fastest else None,
-            True)
+        yield run("compiled", fastest.get("kernel"), True)
     else:
-        runs.append({"arm": "compiled",
-                     "error": f"torch {torch.__version__} cannot compile"})
-    return runs
+        yield {"arm": "compiled",
+               "error": f"torch {torch.__version__} cannot compile"}
 
 
 def ceilings(device):
@@ -302,9 +303,27 @@ def ceilings(device):
             8 * count / device.seconds(lambda: target.copy_(source))}
 
 
+def measure_all(device, workloads, arguments, result):
+    """Fills `result`; yields whenever there is more in it."""
+    result["torch"] = torch.__version__
+    result["ceilings"] = ceilings(device)
+    for workload in workloads:
+        if arguments.only and workload["name"] not in arguments.only:
+            continue
+        runs = []
+        result["workloads"].append({"name": workload["name"], "runs": runs})
+        for run in run_arms(device, workload, arguments):
+            runs.append(run)
+            rate = run.get("tokens_per_second")
+            print(f"{workload['name']}, {run['arm']}:",
+                  f"{rate:.0f} tokens/s" if rate else run["error"], flush=True)
+            yield
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("workloads")
+    parser.add_argument("json")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda")
     parser.add_argument("--only", nargs="*", help="names; default: all")
     parser.add_argument("--warmup", type=int, default=5)
@@ -313,23 +332,22 @@ def main():
                         help="no arm is begun later")
     arguments = parser.parse_args()
     arguments.deadline = time.monotonic() + arguments.seconds
+
+    def write(result):
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=1)
+
     if arguments.device == "cuda" and not torch.cuda.is_available():
         reason = f"torch {torch.__version__} finds no CUDA device"
-        print(reason, file=sys.stderr)
-        print(json.dumps({"torch": None, "reason": reason}))
+        write({"torch": None, "reason": reason})
+        print(reason)
         return
-    device = Device(arguments.device)
     with open(arguments.workloads, encoding="utf-8") as file:
         workloads = json.load(file)["workloads"]
-    result = {"torch": torch.__version__, "ceilings": ceilings(device),
-              "workloads": []}
-    for workload in workloads:
-        if arguments.only and workload["name"] not in arguments.only:
-            continue
-        result["workloads"].append({
-            "name": workload["name"],
-            "runs": run_arms(device, workload, arguments)})
-    print(json.dumps(result, indent=1))
+    result = {"workloads": []}
+    for _ in measure_all(Device(arguments.device), workloads, arguments,
+                         result):
+        write(result)
 
 
 if __name__ == "__main__":
