@@ -4,7 +4,7 @@
     tests/gpu/cluster_check.py --devices cpu|cuda CHECK
 
 With cuda all executors share device 0 and NCCL takes each for a host of its own
-(`penstock up --cuda 0,0`); with cpu everything else is the same. Each check is
+(`penstock up --cuda 0`); with cpu everything else is the same. Each check is
 one of those below, by its name; the last line sums up.
 """
 
@@ -49,10 +49,8 @@ def job(devices, pipeline, data=1, link="auto", steps=12, **overrides):
 
 def start(devices, executors):
     """A cluster of so many executors, with text to train on."""
-    if devices == "cuda":
-        return Cluster(workers=1,
-                       up=("--cuda", ",".join(["0"] * executors)))
-    return Cluster(workers=executors)
+    return Cluster(workers=executors,
+                   up=("--cuda", "0") if devices == "cuda" else ())
 
 
 def prepare(cluster):

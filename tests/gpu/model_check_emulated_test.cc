@@ -6,6 +6,7 @@
 #include "kernels/backend.h"
 #include "tests/gpu/findings.h"
 #include "tests/gpu/model_check.h"
+#include "tests/gpu/throughput.h"
 
 namespace penstock::gpu {
 namespace {
@@ -19,6 +20,26 @@ TEST(ModelCheckEmulatedTest, TrainsAsTheCpuDoesAndAsItselfInEveryShape) {
                   findings);
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_TRUE(findings.passed()) << findings.Text();
+}
+
+TEST(ModelCheckEmulatedTest, ADevicesArenaIsWhatThePlanForecasts) {
+  const Workload workload{.name = "small",
+                          .model = Gpt2Config{.layers = 2,
+                                              .hidden = 64,
+                                              .heads = 2,
+                                              .sequence_length = 8,
+                                              .vocabulary = 61},
+                          .batch = {.micro_batches = 2}};
+  const auto measured =
+      MeasureThroughput(workload, /*stages=*/2,
+                        {.kind = "cuda",
+                         .make_backend = [] { return MakeCudaBackend(0); },
+                         .warmup = 1,
+                         .steps = 1});
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  const auto forecast = static_cast<double>(measured->forecast_bytes);
+  EXPECT_NEAR(static_cast<double>(measured->arena_bytes), forecast,
+              0.02 * forecast);
 }
 
 }  // namespace

@@ -56,8 +56,9 @@ JobSpec RandomTokens::Spec(const std::string& name,
   return spec;
 }
 
-absl::StatusOr<Plan> PlanOf(const RandomTokens& tokens, const JobSpec& spec,
+absl::StatusOr<Plan> PlanOf(const RandomTokens& tokens, JobSpec spec,
                             const std::string& kind) {
+  spec.device = kind == "cuda" ? DeviceChoice::kCuda : DeviceChoice::kCpu;
   const std::vector<DeviceShape> devices(
       spec.parallelism.pipeline * spec.parallelism.data,
       {.kind = kind,

@@ -41,7 +41,7 @@ class RandomTokens {
 // the job's name, which is emptied.
 //
 // Errors: as MakePlan.
-absl::StatusOr<Plan> PlanOf(const RandomTokens& tokens, const JobSpec& spec,
+absl::StatusOr<Plan> PlanOf(const RandomTokens& tokens, JobSpec spec,
                             const std::string& kind);
 
 }  // namespace penstock::gpu

@@ -270,7 +270,8 @@ if [ "$device" = cuda ]; then
       "--device cpu proves the script" >&2
     exit 2
   fi
-  export PENSTOCK_REQUIRE=cuda
+  # Executors that share the GPU reach each other on this machine alone.
+  export PENSTOCK_REQUIRE=cuda NCCL_SOCKET_IFNAME=lo
 fi
 OUT=${OUT:-$(mktemp -d)}
 mkdir -p "$OUT"

@@ -13,13 +13,12 @@
 namespace penstock::gpu {
 namespace {
 
-// What the arenas hold: all but the process, and on a device also all but the
-// copy for checkpoints, which is the host's.
-int64_t ForecastOfArenas(const Plan& plan, const std::string& kind) {
+// What the arenas hold: all but the process. A copy for checkpoints that the
+// host has is not in the forecast either.
+int64_t ForecastOfArenas(const Plan& plan) {
   int64_t bytes = 0;
   for (const RankPlan& rank : plan.ranks) {
     bytes += rank.memory.total() - rank.memory.process;
-    if (kind != "cpu") bytes -= rank.memory.checkpoint;
   }
   return bytes;
 }
@@ -64,7 +63,7 @@ absl::StatusOr<Throughput> Measure(const Workload& workload, int64_t stages,
       .tokens_per_second = static_cast<double>(tokens_per_step) / median,
       .arena_bytes = std::accumulate(result.arena_bytes.begin(),
                                      result.arena_bytes.end(), int64_t{0}),
-      .forecast_bytes = ForecastOfArenas(plan, options.kind),
+      .forecast_bytes = ForecastOfArenas(plan),
       .used_bytes = used_bytes};
 }
 
