@@ -12,7 +12,8 @@ from pathlib import Path
 
 def find_programs():
     """Where the three programs lie side by side: $PENSTOCK_PROGRAMS or dist/bin;
-    a bazel test has them in its own tree, each in its package."""
+    a bazel test has them in its own tree, each in its package, the worker where
+    $PENSTOCK_WORKER says."""
     if "PENSTOCK_PROGRAMS" in os.environ:
         return Path(os.environ["PENSTOCK_PROGRAMS"]).resolve()
     if "TEST_SRCDIR" not in os.environ:
@@ -20,10 +21,13 @@ def find_programs():
     workspace = Path(os.environ["TEST_SRCDIR"], os.environ["TEST_WORKSPACE"])
     programs = Path(os.environ["TEST_TMPDIR"]) / "bin"
     programs.mkdir(exist_ok=True)
-    for path in ("coordinator/penstock-coordinator",
-                 "coordinator/cli/penstock", "worker/penstock-worker"):
-        if not (programs / Path(path).name).exists():
-            shutil.copy(workspace / path, programs)
+    worker = os.environ.get("PENSTOCK_WORKER", "worker/penstock-worker")
+    for name, path in (
+            ("penstock-coordinator", "coordinator/penstock-coordinator"),
+            ("penstock", "coordinator/cli/penstock"),
+            ("penstock-worker", worker)):
+        if not (programs / name).exists():
+            shutil.copy(workspace / path, programs / name)
     return programs
 
 

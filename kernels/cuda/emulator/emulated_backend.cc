@@ -33,7 +33,7 @@ cudaError_t Capability(int /*device*/, int* capability) {
 
 cudaError_t Properties(int /*device*/, DeviceProperties* properties) {
   *properties = {.name = "emulated",
-                 .memory_bytes = size_t{1} << 30,
+                 .memory_bytes = size_t{16} << 30,
                  .multiprocessors = 1,
                  .clock_khz = 1000};
   return cudaSuccess;

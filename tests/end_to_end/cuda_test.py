@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""CUDA devices behind the whole service: real processes, whose kernels and
+whose device's memory are emulated, so that it needs no GPU."""
+
+import json
+import os
+import signal
+import unittest
+
+from end_to_end import Cluster, CommandError, main, prepare_text, spec
+
+
+def cuda_spec(pipeline, steps=3, **overrides):
+    """Small: each thread of a kernel is a fiber."""
+    return spec(**{
+        "pipeline": pipeline, "steps": steps, "device": "cuda",
+        "model": {"gpt2": {"layers": 2, "hidden": 16, "heads": 2,
+                           "sequence_length": 16, "vocabulary": 256}},
+        "batch": {"micro_batch_size": 1, "micro_batches": 2}, **overrides})
+
+
+class CudaTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(workers=2, up=("--cuda", "0"))
+        cls.cluster.__enter__()
+        cls.addClassCleanup(cls.cluster.__exit__)
+        prepare_text(cls.cluster)
+
+    def hash_of(self, job):
+        return self.cluster.run_local("checkpoint", "hash",
+                                      job["checkpoint"]).strip()
+
+    def train(self, name, job):
+        return self.cluster.train(name, job)
+
+    def test_workers_offer_their_devices(self):
+        workers = json.loads(self.cluster.run("worker", "list", "-o", "json"))
+        kinds = [device["kind"] for worker in workers["workers"]
+                 for device in worker["devices"]]
+        self.assertEqual(kinds, ["cuda", "cuda"])
+
+    def test_two_ranks_give_the_bits_of_one_by_grpc(self):
+        one, job = self.train("one", cuda_spec(1))
+        hash_1 = self.hash_of(job)
+        self.assertEqual(job["spec"]["device"], "cuda")
+        for schedule in ("1f1b", "zb-h1"):
+            two, job = self.train(f"two-{schedule}", cuda_spec(
+                2, parallelism={"pipeline": 2, "schedule": schedule,
+                                "link": "grpc"}))
+            self.assertEqual([m["loss"] for m in two],
+                             [m["loss"] for m in one])
+            self.assertEqual(self.hash_of(job), hash_1)
+
+    def test_replicas_sum_over_devices(self):
+        one, _ = self.train("whole", cuda_spec(1))
+        two, job = self.train("halves", cuda_spec(
+            1, parallelism={"pipeline": 1, "data": 2, "link": "grpc"},
+            batch={"micro_batch_size": 1, "micro_batches": 1}))
+        self.assertEqual(len(job["peak_bytes"]), 2)
+        for a, b in zip(one, two):
+            self.assertAlmostEqual(a["loss"], b["loss"], delta=1e-5 * a["loss"])
+
+    def test_a_killed_executor_changes_no_bit(self):
+        _, whole = self.train("whole-run", cuda_spec(2, steps=12, parallelism={
+            "pipeline": 2, "link": "grpc"}))
+        self.cluster.submit("killed", cuda_spec(
+            2, steps=12, parallelism={"pipeline": 2, "link": "grpc"},
+            checkpoint={"every_steps": 2}))
+        self.cluster.wait("killed", lambda j: int(j.get("step", 0)) >= 4)
+        os.kill(self.an_executor(), signal.SIGKILL)
+        job = self.cluster.wait_for_end("killed")
+        self.assertEqual(job["state"], "JOB_STATE_SUCCEEDED", job["reason"])
+        self.assertGreater(int(job["epoch"]), 1)
+        self.assertEqual(self.hash_of(job), self.hash_of(whole))
+
+    def an_executor(self):
+        worker = self.cluster.pids()["worker-1"]
+        with open(f"/proc/{worker}/task/{worker}/children") as file:
+            children = file.read().split()
+        if not children:  # Started by another thread than the main one.
+            for task in os.listdir(f"/proc/{worker}/task"):
+                with open(f"/proc/{worker}/task/{task}/children") as file:
+                    children += file.read().split()
+        return int(children[0])
+
+    def test_a_job_for_cpus_is_refused_where_there_are_none(self):
+        job = cuda_spec(1)
+        job["device"] = "cpu"
+        with self.assertRaises(CommandError) as refused:
+            self.cluster.submit("on-cpus", job)
+        self.assertIn("needs 1 devices; the cluster has 0 cpu and 2 cuda",
+                      refused.exception.stderr)
+
+
+if __name__ == "__main__":
+    main()
