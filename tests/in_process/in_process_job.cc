@@ -104,11 +104,6 @@ class InProcessJob {
     std::vector<LinkGroup*> groups(peers);
     std::vector<std::unique_ptr<Link>> links;
     RETURN_IF_ERROR(MakeLinks(peers, nccl, links, groups));
-    cut_ = [&links] {
-      for (const auto& link : links) {
-        link->Abort(absl::CancelledError("the job is cut off"));
-      }
-    };
     std::vector<std::thread> threads;
     for (int peer = 0; peer < peers; ++peer) {
       threads.emplace_back([this, peer, &links, &groups] {
@@ -183,7 +178,10 @@ class InProcessJob {
                     MutexLock lock(mutex_);
                     result_.metrics.push_back(metrics);
                   }
-                  if (metrics.step == options_.cut_after_step) cut_();
+                  // It ends the others, too.
+                  if (metrics.step == options_.cut_after_step) {
+                    trainers_[0]->Cancel();
+                  }
                 },
             .on_trace =
                 [this](const StepTrace& trace) {
@@ -196,7 +194,6 @@ class InProcessJob {
   const Plan& plan_;
   const InProcessOptions options_;
   std::vector<std::unique_ptr<Trainer>> trainers_;
-  std::function<void()> cut_;  // Constant while trainers run.
   Mutex mutex_;
   absl::Status first_error_ ABSL_GUARDED_BY(mutex_);
   InProcessResult result_ ABSL_GUARDED_BY(mutex_);

@@ -29,8 +29,7 @@ struct InProcessOptions {
   std::string root;
   // The leader is paused once it has made this step; 0 for never.
   int64_t pause_after_step = 0;
-  // All ranks are cut off once this step's metrics are known; 0 for never. The
-  // job ends well, without a checkpoint.
+  // The job ends with this step, well and without a checkpoint; 0 for never.
   int64_t cut_after_step = 0;
   // Given to all ranks at the end of this step, whose turn is therefore after
   // the next; null for none.

@@ -78,6 +78,17 @@ TEST_F(TrainerTest, APauseEndsTheStepAndSavesIt) {
   EXPECT_EQ(result->progress.checkpoint_step, 2);
 }
 
+TEST_F(TrainerTest, ACancelledOneEndsWithItsStepAndSavesNothing) {
+  for (const int64_t pipeline : {1, 2}) {
+    const auto result = RunInProcess(PlanOf(1e-3, pipeline),
+                                     {.root = root_, .cut_after_step = 2});
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->metrics.size(), 2u);
+    EXPECT_EQ(result->progress.checkpoint, "");
+    EXPECT_FALSE(fs::exists(root_ + "/checkpoints"));
+  }
+}
+
 TEST_F(TrainerTest, TurnsToALaterRevisionOfItsPlanAndKeepsTheBits) {
   const auto whole = RunInProcess(PlanOf(1e-3, 2, "gpipe"), {.root = root_});
   ASSERT_TRUE(whole.ok()) << whole.status();

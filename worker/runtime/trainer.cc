@@ -165,6 +165,7 @@ absl::Status Trainer::Train(Link& link, LinkGroup* replicas) {
     trace_.start_us = absl::ToUnixMicros(step_begin_);
     RETURN_IF_ERROR(executor_->Run(step));
     action_index_ = -1;
+    if (cancelled_) return absl::CancelledError("training was cut off");
     {
       MutexLock lock(mutex_);
       progress_.step = step;

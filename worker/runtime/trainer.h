@@ -37,7 +37,7 @@ namespace penstock {
 // One rank's whole training: memory, weights, data, steps, checkpoints. What it
 // computes depends on the plan alone, never on time.
 //
-// Prepare and Run are called by one thread; Pause and progress by any.
+// Prepare and Run are called by one thread; Pause, Cancel and progress by any.
 class Trainer {
  public:
   // Allocates the planned memory and loads what training starts from. On the
@@ -70,6 +70,10 @@ class Trainer {
   void Pause() {
     if (leader_.has_value()) leader_->Pause();
   }
+
+  // Makes Run fail with Cancelled when its step ends; for whoever wants no
+  // checkpoint.
+  void Cancel() { cancelled_ = true; }
 
   // A later revision of the plan, to turn to after the first step at whose end
   // all ranks hold it; see CheckRevision for what it may change. The weights
@@ -142,6 +146,7 @@ class Trainer {
 
   PendingPlan pending_;
   std::atomic<int> action_index_ = -1;
+  std::atomic<bool> cancelled_ = false;
   mutable Mutex mutex_;
   Progress progress_ ABSL_GUARDED_BY(mutex_);
 };
