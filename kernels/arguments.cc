@@ -87,6 +87,15 @@ absl::Status CheckMatmul(const MatmulArgs& args) {
   return absl::OkStatus();
 }
 
+absl::Status CheckRound(ConstTensor x, ConstTensor out) {
+  RETURN_IF_ERROR(CheckSameShape("round", {{"x", x}, {"out", out}}));
+  if (x.type == DataType::kFloat32 && out.type == DataType::kBFloat16) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "round: x must be float32 and out bfloat16");
+}
+
 absl::Status CheckAttention(std::string_view operation,
                             const AttentionShape& shape,
                             std::initializer_list<TensorArgument> queries,

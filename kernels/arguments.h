@@ -38,6 +38,9 @@ absl::Status CheckCount(std::string_view operation, int64_t count);
 // op(a), op(b), c, bias and addend agree.
 absl::Status CheckMatmul(const MatmulArgs& args);
 
+// out, bfloat16, has the shape of x, float32.
+absl::Status CheckRound(ConstTensor x, ConstTensor out);
+
 // `shape` has no negative size, heads of at least one column and in equal
 // groups, each of `queries` is [batch * sequence, heads * head_dim] and each of
 // `keys`, which are values, too, [batch * keys(), groups() * head_dim].

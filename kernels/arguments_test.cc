@@ -88,6 +88,19 @@ TEST(ArgumentsTest, RopeTurnsPairsOfWholeHeads) {
   EXPECT_FALSE(CheckRope("rope", shape, {"x", Float32(data, 2, 4)}).ok());
 }
 
+TEST(ArgumentsTest, RoundsFloat32ToBFloat16) {
+  const Tensor wide = Float32(data, 2, 3);
+  Tensor narrow = wide;
+  narrow.type = DataType::kBFloat16;
+  EXPECT_TRUE(CheckRound(wide, narrow).ok());
+  EXPECT_FALSE(CheckRound(narrow, wide).ok());
+  EXPECT_EQ(CheckRound(wide, wide).message(),
+            "round: x must be float32 and out bfloat16");
+  narrow.rows = 1;
+  EXPECT_EQ(CheckRound(wide, narrow).message(),
+            "round: out is [1, 3], must be [2, 3]");
+}
+
 TEST(ArgumentsTest, AdamWCountsStepsFromOne) {
   AdamWArgs args{.beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f, .step = 1};
   EXPECT_TRUE(CheckAdamW(args).ok());

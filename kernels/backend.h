@@ -85,6 +85,10 @@ class Backend {
   virtual absl::Status Accumulate(const float* x, int64_t count,
                                   float* out) = 0;
 
+  // out = x in bfloat16, rounded to the nearest, ties to even; NaN stays NaN.
+  // x is float32, out bfloat16; they do not overlap.
+  virtual absl::Status Round(ConstTensor x, Tensor out) = 0;
+
   // LayerNorm (Ba et al. 2016), row by row:
   //   xhat = (x - mean) * rstd,  rstd = 1 / sqrt(variance + epsilon)
   //   out = xhat * gain + bias

@@ -13,6 +13,7 @@
 #include "kernels/cpu/adamw.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/attention_group.h"
+#include "kernels/cpu/bfloat16.h"
 #include "kernels/cpu/cross_entropy.h"
 #include "kernels/cpu/embedding.h"
 #include "kernels/cpu/gelu.h"
@@ -137,6 +138,12 @@ class CpuBackend final : public Backend {
   absl::Status Accumulate(const float* x, int64_t count, float* out) override {
     RETURN_IF_ERROR(CheckCount("accumulate", count));
     cpu::Accumulate(x, count, out);
+    return absl::OkStatus();
+  }
+
+  absl::Status Round(ConstTensor x, Tensor out) override {
+    RETURN_IF_ERROR(CheckRound(x, out));
+    cpu::Convert(x, out);
     return absl::OkStatus();
   }
 

@@ -10,6 +10,7 @@
 #include "kernels/arguments.h"
 #include "kernels/cuda/adamw.h"
 #include "kernels/cuda/attention.h"
+#include "kernels/cuda/bfloat16.h"
 #include "kernels/cuda/cross_entropy.h"
 #include "kernels/cuda/embedding.h"
 #include "kernels/cuda/errors.h"
@@ -119,6 +120,13 @@ class CudaBackend final : public Backend {
     RETURN_IF_ERROR(CheckCount("accumulate", count));
     return Queue("accumulate", [&](cudaStream_t stream) {
       return cuda::Accumulate(stream, x, count, out);
+    });
+  }
+
+  absl::Status Round(ConstTensor x, Tensor out) override {
+    RETURN_IF_ERROR(CheckRound(x, out));
+    return Queue("round", [&](cudaStream_t stream) {
+      return cuda::Round(stream, x, out);
     });
   }
 

@@ -168,6 +168,61 @@ TEST_P(BFloat16Conformance, RoundsToNearestEvenAndKeepsNaN) {
   EXPECT_TRUE(std::isnan(Widened(half(rounded.size()))));
 }
 
+// The nearest of the two upper halves around a value, the even one in the
+// middle.
+uint16_t RoundedByDistance(float value) {
+  const uint16_t below = UpperHalf(value);
+  const uint16_t above = static_cast<uint16_t>(below + 1);
+  const double down = std::abs(double{value} - Widened(below));
+  const double up = std::abs(Widened(above) - double{value});
+  if (down != up) return down < up ? below : above;
+  return below % 2 == 0 ? below : above;
+}
+
+TEST_P(BFloat16Conformance, RoundsRowsOfAnyWidth) {
+  for (const int64_t cols : kWidths) {
+    for (const int64_t gap : {0, 3, 8}) {
+      SCOPED_TRACE(testing::Message() << cols << " + " << gap);
+      const int64_t stride = cols + gap;
+      std::vector<float> values = RandomFloats(5 * stride, 7);
+      for (size_t i = 0; i < values.size(); i += 2) {  // Halfway between two.
+        values[i] = std::bit_cast<float>(
+            (std::bit_cast<uint32_t>(values[i]) & 0xffff0000u) | 0x8000u);
+      }
+      DeviceBuffer x = Upload(values);
+      DeviceBuffer out = Upload(std::vector<float>(5 * stride / 2 + 1));
+      const Tensor to{out.data(), 5, cols, stride, DataType::kBFloat16};
+      const absl::Status status =
+          backend_->Round({x.floats(), 5, cols, stride}, to);
+      ASSERT_TRUE(status.ok()) << status;
+      ASSERT_TRUE(out.GuardIsIntact());
+      const std::vector<float> pairs = out.Read();
+      for (int64_t i = 0; i < 5 * stride; ++i) {
+        const uint32_t pair = std::bit_cast<uint32_t>(pairs[i / 2]);
+        const bool inside = i % stride < cols;
+        ASSERT_EQ(static_cast<uint16_t>(pair >> (i % 2 * 16)),
+                  inside ? RoundedByDistance(values[i]) : 0)
+            << "element " << i << ": " << values[i];
+      }
+    }
+  }
+}
+
+TEST_P(BFloat16Conformance, RoundKeepsNaNAndRefusesOtherTypes) {
+  DeviceBuffer x =
+      Upload(std::vector<float>{std::bit_cast<float>(0x7fffffffu),
+                                std::bit_cast<float>(0xff800001u), 3.4e38f});
+  DeviceBuffer out = Poison(2);
+  const Tensor to{out.data(), 1, 3, 3, DataType::kBFloat16};
+  ASSERT_TRUE(backend_->Round(Float32(x.floats(), 1, 3), to).ok());
+  const std::vector<float> pairs = out.Read();
+  const uint32_t first = std::bit_cast<uint32_t>(pairs[0]);
+  EXPECT_TRUE(std::isnan(Widened(static_cast<uint16_t>(first))));
+  EXPECT_TRUE(std::isnan(Widened(static_cast<uint16_t>(first >> 16))));
+  EXPECT_EQ(std::bit_cast<uint32_t>(pairs[1]) & 0xffff, 0x7f80u);
+  EXPECT_TRUE(absl::IsInvalidArgument(backend_->Round(to, to)));
+}
+
 TEST_P(BFloat16Conformance, Products) {
   for (const bool transposed : {false, true}) {
     SCOPED_TRACE(transposed);
