@@ -16,7 +16,7 @@
 namespace penstock {
 namespace {
 
-using Weights = std::map<std::string, std::span<const std::byte>, std::less<>>;
+using Weights = std::map<std::string, StoredFloats, std::less<>>;
 
 constexpr char kSingleFile[] = "model.safetensors";
 constexpr char kIndexFile[] = "model.safetensors.index.json";
@@ -88,9 +88,9 @@ absl::Status AddWeights(const SafetensorsFile& file,
                       "config.json",
                       file.path(), Quoted(name)));
     }
-    ASSIGN_OR_RETURN(const std::span<const std::byte> bytes,
-                     file.Float32(name, parameter->second.shape));
-    if (!weights.emplace(global, bytes).second) {
+    ASSIGN_OR_RETURN(const StoredFloats values,
+                     file.Floats(name, parameter->second.shape));
+    if (!weights.emplace(global, values).second) {
       return absl::InvalidArgumentError(
           fmt::format("{}: tensor {} twice", file.path(), Quoted(name)));
     }
@@ -107,8 +107,8 @@ absl::Status CheckTiedHead(const Architecture& config, Weights& weights,
   if (head == weights.end() || embedding == weights.end()) {
     return absl::OkStatus();
   }
-  if (!std::equal(head->second.begin(), head->second.end(),
-                  embedding->second.begin(), embedding->second.end())) {
+  if (head->second.type != embedding->second.type ||
+      !std::ranges::equal(head->second.bytes, embedding->second.bytes)) {
     return absl::InvalidArgumentError(
         fmt::format("{}: {} differs from {}, but config.json ties them",
                     directory, kHead, table));
@@ -176,7 +176,7 @@ absl::StatusOr<HuggingFaceModel> HuggingFaceModel::Open(
   return model;
 }
 
-std::span<const std::byte> HuggingFaceModel::Find(std::string_view name) const {
+StoredFloats HuggingFaceModel::Find(std::string_view name) const {
   const auto found = weights_.find(name);
   if (found == weights_.end()) return {};
   return found->second;

@@ -1,9 +1,7 @@
 #ifndef PROTO_FILE_HUGGING_FACE_H_
 #define PROTO_FILE_HUGGING_FACE_H_
 
-#include <cstddef>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "proto/architecture.h"
 #include "proto/file/safetensors.h"
+#include "proto/file/stored_floats.h"
 
 // Models in the form that Hugging Face's transformers saves and loads:
 // config.json beside model.safetensors, or beside shards that
@@ -43,19 +42,19 @@ class HuggingFaceModel {
   //   NotFound: a file or a tensor is missing.
   //   InvalidArgument: a damaged file, or a tensor of another shape or unknown
   //     name.
-  //   Unimplemented: weights of another type than F32.
+  //   Unimplemented: weights of another type than F32, F16 and BF16.
   static absl::StatusOr<HuggingFaceModel> Open(const std::string& directory);
 
   const Architecture& config() const { return config_; }
 
-  // The bytes of a parameter of this model, float32, perhaps unaligned; valid
-  // as long as this object. Empty for any other name.
-  std::span<const std::byte> Find(std::string_view name) const;
+  // A parameter of this model; valid as long as this object. Empty for any
+  // other name.
+  StoredFloats Find(std::string_view name) const;
 
  private:
   Architecture config_;
   std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::span<const std::byte>, std::less<>> weights_;
+  std::map<std::string, StoredFloats, std::less<>> weights_;
 };
 
 }  // namespace penstock

@@ -36,7 +36,7 @@ TEST_F(HuggingFaceExportTest, WritesTheSameWeights) {
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(model->config(), Architecture(model_));
   for (const TestParameter& test : parameters_) {
-    const auto bytes = model->Find(test.parameter.name);
+    const auto bytes = model->Find(test.parameter.name).bytes;
     ASSERT_EQ(bytes.size(), 4 * test.weight.size());
     EXPECT_EQ(std::memcmp(bytes.data(), test.weight.data(), bytes.size()), 0);
   }
@@ -55,7 +55,7 @@ TEST_F(HuggingFaceExportTest, WritesALlamaThatReadsBack) {
     ASSERT_TRUE(model.ok()) << model.status();
     EXPECT_EQ(model->config(), Architecture(llama));
     for (const TestParameter& test : parameters) {
-      const auto bytes = model->Find(test.parameter.name);
+      const auto bytes = model->Find(test.parameter.name).bytes;
       ASSERT_EQ(bytes.size(), 4 * test.weight.size());
       EXPECT_EQ(std::memcmp(bytes.data(), test.weight.data(), bytes.size()), 0);
     }

@@ -3,11 +3,15 @@
 
 #include "proto/file/hugging_face.h"
 
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "gtest/gtest.h"
 #include "proto/base/file.h"
 #include "proto/file/checkpoint_fixture.h"
@@ -51,7 +55,7 @@ class HuggingFaceTest : public testing::Test {
     ASSERT_TRUE(model.ok()) << model.status();
     EXPECT_EQ(model->config(), model_);
     for (const TestParameter& test : parameters_) {
-      const auto bytes = model->Find(test.parameter.name);
+      const auto bytes = model->Find(test.parameter.name).bytes;
       ASSERT_EQ(bytes.size(), 4 * test.weight.size());
       EXPECT_EQ(std::memcmp(bytes.data(), test.weight.data(), bytes.size()), 0);
     }
@@ -108,6 +112,49 @@ TEST_F(HuggingFaceTest, ReadsNamesWithoutThePrefix) {
   }
   Write("model.safetensors", tensors_);
   ExpectTheModel();
+}
+
+// A safetensors file with the upper half of each value.
+std::string InBFloat16(const std::vector<NamedTensor>& tensors) {
+  std::string header;
+  std::string data;
+  for (const NamedTensor& tensor : tensors) {
+    const size_t begin = data.size();
+    for (const float value : tensor.values) {
+      const uint32_t bits = std::bit_cast<uint32_t>(value);
+      data.push_back(static_cast<char>(bits >> 16));
+      data.push_back(static_cast<char>(bits >> 24));
+    }
+    header += fmt::format(
+        R"({}"{}":{{"dtype":"BF16","shape":[{}],"data_offsets":[{},{}]}})",
+        header.empty() ? "" : ",", tensor.name, fmt::join(tensor.shape, ","),
+        begin, data.size());
+  }
+  header = "{" + header + "}";
+  const uint64_t size = header.size();
+  std::string file(sizeof(size), '\0');
+  std::memcpy(file.data(), &size, sizeof(size));
+  return file + header + data;
+}
+
+TEST_F(HuggingFaceTest, WidensBFloat16) {
+  for (const bool tied : {false, true}) {
+    Reset(TestLlama(tied));
+    ASSERT_TRUE(WriteFileAtomically(directory_ + "/model.safetensors",
+                                    InBFloat16(tensors_))
+                    .ok());
+    const auto model = HuggingFaceModel::Open(directory_);
+    ASSERT_TRUE(model.ok()) << model.status();
+    for (const TestParameter& test : parameters_) {
+      std::vector<float> values(test.weight.size());
+      ASSERT_EQ(model->Find(test.parameter.name).count(), values.size());
+      model->Find(test.parameter.name).Widen(values);
+      for (size_t i = 0; i < values.size(); ++i) {
+        ASSERT_EQ(std::bit_cast<uint32_t>(values[i]),
+                  std::bit_cast<uint32_t>(test.weight[i]) & 0xffff0000u);
+      }
+    }
+  }
 }
 
 TEST_F(HuggingFaceTest, IgnoresFrequenciesAndCopiesOfATiedHead) {

@@ -213,26 +213,46 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
   return SafetensorsFile(path, std::move(file), *std::move(index));
 }
 
-absl::StatusOr<std::span<const std::byte>> SafetensorsFile::Float32(
+std::string SafetensorsFile::Describe(std::string_view name) const {
+  return fmt::format("{}: tensor {}", path_, Quoted(name));
+}
+
+absl::StatusOr<const SafetensorsEntry*> SafetensorsFile::Find(
     std::string_view name, const std::vector<int64_t>& shape) const {
   const auto found = index_.find(name);
-  const std::string what = fmt::format("{}: tensor {}", path_, Quoted(name));
   if (found == index_.end()) {
-    return absl::NotFoundError(fmt::format("{} is missing", what));
+    return absl::NotFoundError(fmt::format("{} is missing", Describe(name)));
   }
   const SafetensorsEntry& entry = found->second;
   if (entry.shape != shape) {
-    return Invalid(fmt::format("{} has the shape [{}], expected [{}]", what,
-                               fmt::join(entry.shape, ", "),
+    return Invalid(fmt::format("{} has the shape [{}], expected [{}]",
+                               Describe(name), fmt::join(entry.shape, ", "),
                                fmt::join(shape, ", ")));
   }
-  if (entry.dtype != "F32") {
+  return &entry;
+}
+
+absl::StatusOr<std::span<const std::byte>> SafetensorsFile::Float32(
+    std::string_view name, const std::vector<int64_t>& shape) const {
+  ASSIGN_OR_RETURN(const StoredFloats floats, Floats(name, shape));
+  if (floats.type == FloatType::kF32) return floats.bytes;
+  return absl::UnimplementedError(
+      fmt::format("{} is of type {}; only F32 is read here", Describe(name),
+                  index_.find(name)->second.dtype));
+}
+
+absl::StatusOr<StoredFloats> SafetensorsFile::Floats(
+    std::string_view name, const std::vector<int64_t>& shape) const {
+  ASSIGN_OR_RETURN(const SafetensorsEntry* const entry, Find(name, shape));
+  const std::optional<FloatType> type = FloatTypeNamed(entry->dtype);
+  if (!type.has_value()) {
     return absl::UnimplementedError(
-        fmt::format("{} is of type {}; convert it to F32, the only one that is "
-                    "read",
-                    what, entry.dtype));
+        fmt::format("{} is of type {}; convert it to F32, F16 or BF16, which "
+                    "are read",
+                    Describe(name), entry->dtype));
   }
-  return bytes().subspan(entry.begin, entry.end - entry.begin);
+  return StoredFloats{bytes().subspan(entry->begin, entry->end - entry->begin),
+                      *type};
 }
 
 absl::StatusOr<WrittenFile> WriteSafetensors(

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "proto/base/file.h"
 #include "proto/file/disk.h"
+#include "proto/file/stored_floats.h"
 
 // safetensors: 8 bytes little-endian N, N bytes of JSON that map each tensor's
 // name to its type, shape and byte range, then the bytes. No code, no pickle.
@@ -61,11 +62,20 @@ class SafetensorsFile {
   absl::StatusOr<std::span<const std::byte>> Float32(
       std::string_view name, const std::vector<int64_t>& shape) const;
 
+  // Those of a tensor of F32, F16 or BF16. Errors: likewise.
+  absl::StatusOr<StoredFloats> Floats(std::string_view name,
+                                      const std::vector<int64_t>& shape) const;
+
  private:
   SafetensorsFile(std::string path, MappedFile file, SafetensorsIndex index)
       : path_(std::move(path)),
         file_(std::move(file)),
         index_(std::move(index)) {}
+
+  // "FILE: tensor NAME", for messages.
+  std::string Describe(std::string_view name) const;
+  absl::StatusOr<const SafetensorsEntry*> Find(
+      std::string_view name, const std::vector<int64_t>& shape) const;
 
   std::string path_;
   MappedFile file_;

@@ -99,8 +99,20 @@ TEST_F(SafetensorsTest, NamesFileAndTensor) {
   ASSERT_TRUE(half.ok()) << half.status();
   EXPECT_EQ(half->Float32("a", {2}).status(),
             absl::UnimplementedError(
-                path_ + ": tensor \"a\" is of type BF16; convert it to F32, "
-                        "the only one that is read"));
+                path_ + ": tensor \"a\" is of type BF16; only F32 is read "
+                        "here"));
+  const auto narrow = half->Floats("a", {2});
+  ASSERT_TRUE(narrow.ok()) << narrow.status();
+  EXPECT_EQ(narrow->type, FloatType::kBf16);
+  EXPECT_EQ(narrow->count(), 2u);
+  ASSERT_TRUE(
+      WriteFileAtomically(path_, File(Tensor("I16", "[2]", "[0,4]"), 4)).ok());
+  const auto whole = SafetensorsFile::Open(path_);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_EQ(whole->Floats("a", {2}).status(),
+            absl::UnimplementedError(
+                path_ + ": tensor \"a\" is of type I16; convert it to F32, "
+                        "F16 or BF16, which are read"));
   ASSERT_TRUE(WriteFileAtomically(path_, "x").ok());
   EXPECT_EQ(SafetensorsFile::Open(path_).status().message(),
             path_ +

@@ -12,6 +12,7 @@
 #include "proto/file/checkpoint_reader.h"
 #include "proto/file/checksum.h"
 #include "proto/file/hugging_face.h"
+#include "proto/file/stored_floats.h"
 
 namespace penstock {
 namespace {
@@ -52,7 +53,10 @@ absl::StatusOr<std::string> HashHuggingFace(const std::string& directory) {
                    HuggingFaceModel::Open(directory));
   Checksum checksum;
   for (const Parameter& parameter : ByName(model.config())) {
-    Add(parameter, model.Find(parameter.name), checksum);
+    const StoredFloats stored = model.Find(parameter.name);
+    std::vector<float> values(stored.count());
+    stored.Widen(values);
+    Add(parameter, std::as_bytes(std::span(values)), checksum);
   }
   return checksum.Hex();
 }

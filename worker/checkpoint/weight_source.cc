@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "proto/base/status_macros.h"
 #include "proto/file/checkpoint_reader.h"
 #include "proto/file/hugging_face.h"
+#include "proto/file/stored_floats.h"
 
 namespace penstock {
 namespace {
@@ -66,13 +66,13 @@ class HuggingFaceSource : public WeightSource {
 
   absl::Status ReadWeight(const Parameter& parameter,
                           std::span<float> out) override {
-    const std::span<const std::byte> bytes = model_.Find(parameter.name);
-    if (bytes.empty()) {
+    const StoredFloats stored = model_.Find(parameter.name);
+    if (stored.empty()) {
       return absl::NotFoundError(
           fmt::format("{}: tensor {} is missing", directory_, parameter.name));
     }
-    RETURN_IF_ERROR(CheckSize(parameter, bytes.size(), out));
-    std::memcpy(out.data(), bytes.data(), bytes.size());
+    RETURN_IF_ERROR(CheckSize(parameter, stored.count() * sizeof(float), out));
+    stored.Widen(out);
     return absl::OkStatus();
   }
 
