@@ -89,10 +89,10 @@ HeadShape ShapeOfHead(const Architecture& model) {
 }
 
 UnitCost CostOfUnit(const Architecture& model, int64_t unit, int64_t tokens,
-                    int pieces) {
+                    int pieces, Precision precision) {
   return std::visit(
       [&](const auto& config) {
-        return CostOfUnit(config, unit, tokens, pieces);
+        return CostOfUnit(config, unit, tokens, pieces, precision);
       },
       model);
 }

@@ -81,13 +81,15 @@ HeadShape ShapeOfHead(const Gpt2Config& config) {
 }
 
 UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
-                    int pieces) {
+                    int pieces, Precision precision) {
   PENSTOCK_CHECK(unit >= 0 && unit < UnitCount(config) && tokens >= 0);
   if (IsEmbedding(unit)) {
     return CostOfEmbedding(config.hidden, tokens, /*tables=*/2);
   }
-  if (IsHead(config, unit)) return CostOfHead(ShapeOfHead(config), tokens);
-  return CostOfBlock(ShapeOfBlock(config), tokens, pieces);
+  if (IsHead(config, unit)) {
+    return CostOfHead(ShapeOfHead(config), tokens, precision);
+  }
+  return CostOfBlock(ShapeOfBlock(config), tokens, pieces, precision);
 }
 
 }  // namespace penstock

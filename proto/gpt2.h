@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "proto/parameter.h"
+#include "proto/precision.h"
 #include "proto/unit_cost.h"
 #include "proto/unit_layout.h"
 
@@ -43,7 +44,7 @@ HeadShape ShapeOfHead(const Gpt2Config& config);
 
 // See CostOfBlock for `pieces`.
 UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
-                    int pieces = 1);
+                    int pieces = 1, Precision precision = Precision::kFp32);
 
 }  // namespace penstock
 

@@ -109,6 +109,18 @@ TEST(Gpt2Test, BlockKeepsNineRowsAToken) {
   EXPECT_EQ(cost.deferred_bytes, tokens * 14 * 768 * 4);
 }
 
+// Statistics and log-sum-exps stay float32.
+TEST(Gpt2Test, InBf16TheRowsAreHalf) {
+  const int64_t tokens = 1024;
+  const UnitCost cost =
+      CostOfUnit(kGpt2Small, 5, tokens, /*pieces=*/1, Precision::kBf16);
+  EXPECT_EQ(cost.saved_bytes, tokens * (9 * 768 * 2 + (12 + 4) * 4));
+  EXPECT_EQ(cost.deferred_bytes, tokens * 14 * 768 * 2);
+  const UnitCost head =
+      CostOfUnit(kGpt2Small, 13, tokens, /*pieces=*/1, Precision::kBf16);
+  EXPECT_EQ(head.saved_bytes, tokens * (768 * 2 + 3 * 4));
+}
+
 TEST(Gpt2Test, HeadNeverHoldsAllLogits) {
   const int64_t tokens = 8 * 1024;
   const UnitCost cost = CostOfUnit(kGpt2Small, 13, tokens);

@@ -330,6 +330,16 @@ absl::Status CheckCheckpoint(const CheckpointSpec& checkpoint) {
   return CheckPath("checkpoint.resume_from", checkpoint.resume_from);
 }
 
+absl::Status CheckPrecision(const JobSpec& spec) {
+  if (spec.precision == Precision::kFp32 ||
+      !std::holds_alternative<SimModel>(spec.model.architecture)) {
+    return absl::OkStatus();
+  }
+  return Refusal("precision", NameOf(spec.precision),
+                 "must be fp32 with a sim model, which computes nothing; its "
+                 "model.sim.boundary_bytes says what is sent");
+}
+
 }  // namespace
 
 std::string_view ToString(DeviceChoice device) {
@@ -371,7 +381,8 @@ absl::Status Validate(const JobSpec& spec) {
   RETURN_IF_ERROR(CheckParallelism(spec));
   RETURN_IF_ERROR(CheckWeightVersions(spec));
   RETURN_IF_ERROR(CheckRange("steps", spec.steps, 1, kStepsMax));
-  return CheckCheckpoint(spec.checkpoint);
+  RETURN_IF_ERROR(CheckCheckpoint(spec.checkpoint));
+  return CheckPrecision(spec);
 }
 
 }  // namespace penstock

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "proto/architecture.h"
+#include "proto/precision.h"
 
 namespace penstock {
 
@@ -124,6 +125,7 @@ struct JobSpec {
   ParallelismSpec parallelism;
   int64_t steps = 0;
   uint64_t seed = 1234;
+  Precision precision = Precision::kFp32;
   CheckpointSpec checkpoint;
   DeviceChoice device = DeviceChoice::kAuto;
 };

@@ -222,6 +222,12 @@ absl::StatusOr<JobSpec> JobSpecFromProto(const v1::JobSpec& message) {
   ASSIGN_OR_RETURN(spec.parallelism,
                    ParallelismFromProto(message.parallelism()));
   PENSTOCK_TAKE(spec, message, seed);
+  if (message.has_precision()) {
+    ASSIGN_OR_RETURN(
+        const bool narrow,
+        IsSecond("precision", message.precision(), "fp32", "bf16"));
+    if (narrow) spec.precision = Precision::kBf16;
+  }
   PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), every_steps);
   PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), keep);
   PENSTOCK_TAKE(spec.checkpoint, message.checkpoint(), resume_from);
@@ -247,6 +253,7 @@ v1::JobSpec JobSpecToProto(const JobSpec& spec) {
   *message.mutable_parallelism() = ParallelismToProto(spec.parallelism);
   message.set_steps(spec.steps);
   message.set_seed(spec.seed);
+  message.set_precision(std::string(NameOf(spec.precision)));
   v1::CheckpointSpec& checkpoint = *message.mutable_checkpoint();
   checkpoint.set_every_steps(spec.checkpoint.every_steps);
   checkpoint.set_keep(spec.checkpoint.keep);

@@ -35,6 +35,7 @@ TEST(JobSpecProtoTest, FillsInTheDocumentedDefaults) {
   EXPECT_EQ(spec->parallelism.pipeline, 1);
   EXPECT_EQ(spec->parallelism.schedule, "1f1b");
   EXPECT_EQ(spec->seed, 1234);
+  EXPECT_EQ(spec->precision, Precision::kFp32);
   EXPECT_EQ(spec->checkpoint.keep, 2);
 }
 
@@ -52,7 +53,8 @@ constexpr char kFull[] = R"(
   device: "cuda"
   steps: 11
   seed: 0
-  checkpoint { every_steps: 5 keep: 3 resume_from: "/c/1" })";
+  checkpoint { every_steps: 5 keep: 3 resume_from: "/c/1" }
+  precision: "bf16")";
 
 TEST(JobSpecProtoTest, FillsInWhatALlamaLeavesOut) {
   v1::JobSpec message = Parse(kMinimal);
@@ -124,6 +126,19 @@ TEST(JobSpecProtoTest, RefusesMissingAndUnknownWords) {
             "model: not set: must have gpt2, llama, init_from or sim");
   EXPECT_EQ(refusal(R"( batch { micro_batches: 0 })"),
             "batch.micro_batches: 0: must be 1 to 65536");
+}
+
+TEST(JobSpecProtoTest, RefusesAPrecisionThatIsNoneOrThatSleepHasNot) {
+  v1::JobSpec message = Parse(kMinimal);
+  message.set_precision("fp8");
+  EXPECT_EQ(
+      JobSpecFromProto(message).status(),
+      absl::InvalidArgumentError("precision: \"fp8\": must be fp32 or bf16"));
+  const auto sim = Parse(R"(name: "a" model { sim { layers: 8 } }
+      steps: 1 precision: "bf16")");
+  EXPECT_EQ(JobSpecFromProto(sim).status().message(),
+            "precision: bf16: must be fp32 with a sim model, which computes "
+            "nothing; its model.sim.boundary_bytes says what is sent");
 }
 
 TEST(JobSpecProtoTest, RefusesALinkThatIsNone) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proto/parameter.h"
+#include "proto/precision.h"
 #include "proto/unit_cost.h"
 #include "proto/unit_layout.h"
 
@@ -60,7 +61,7 @@ HeadShape ShapeOfHead(const LlamaConfig& config);
 
 // See CostOfBlock for `pieces`.
 UnitCost CostOfUnit(const LlamaConfig& config, int64_t unit, int64_t tokens,
-                    int pieces = 1);
+                    int pieces = 1, Precision precision = Precision::kFp32);
 
 // [head_dim / 2] radians by which a pair of a head's columns turns per
 // position: rope_theta^(-2 i / head_dim), scaled.

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "proto/precision.h"
+
 namespace penstock {
 
 // One weight tensor under its global name, which depends on neither pipeline
@@ -20,6 +22,14 @@ struct Parameter {
     return product;
   }
 };
+
+// Bytes of the copy of a weight that layers read in `precision`; 0 when they
+// read the weight itself.
+constexpr int64_t RoundedBytes(const Parameter& parameter,
+                               Precision precision) {
+  if (precision == Precision::kFp32 || parameter.shape.size() < 2) return 0;
+  return parameter.count() * ElementBytes(precision);
+}
 
 }  // namespace penstock
 

@@ -13,7 +13,8 @@ UnitCost CostOfEmbedding(int64_t hidden, int64_t tokens, int tables) {
 // A product of [n, k] and [k, m] is 2nkm. The causal attention's two products
 // (q k', then with v) have half of their elements; its backward pass computes
 // the scores anew and four gradients' products.
-UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces) {
+UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces,
+                     Precision precision) {
   const double n = static_cast<double>(tokens);
   const double q_width = static_cast<double>(shape.q_width());
   const int64_t matrix_rows =
@@ -22,7 +23,7 @@ UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces) {
                         static_cast<double>(matrix_rows);
   const double attention =
       2 * n * q_width * static_cast<double>(shape.sequence_length);
-  const BlockLayout layout = LayoutOfBlock(shape, tokens, pieces);
+  const BlockLayout layout = LayoutOfBlock(shape, tokens, pieces, precision);
   return {.forward_flops = linear + attention,
           .input_gradient_flops = linear + 2.5 * attention,
           .weight_gradient_flops = linear,
@@ -34,11 +35,12 @@ UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces) {
 // The forward pass has the logits' product and that for its own gradient, the
 // weight-gradient pass computes the logits again. What is left for the input
 // gradient is the norm's: about 8 operations an element.
-UnitCost CostOfHead(const HeadShape& shape, int64_t tokens) {
+UnitCost CostOfHead(const HeadShape& shape, int64_t tokens,
+                    Precision precision) {
   const double n = static_cast<double>(tokens);
   const double h = static_cast<double>(shape.hidden);
   const double logits = 2 * n * h * static_cast<double>(shape.vocabulary);
-  const HeadLayout layout = LayoutOfHead(shape, tokens);
+  const HeadLayout layout = LayoutOfHead(shape, tokens, precision);
   return {.forward_flops = 2 * logits,
           .input_gradient_flops = 8 * n * h,
           .weight_gradient_flops = 2 * logits,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "proto/precision.h"
 #include "proto/unit_layout.h"
 
 namespace penstock {
@@ -29,9 +30,11 @@ UnitCost CostOfEmbedding(int64_t hidden, int64_t tokens, int tables);
 
 // `pieces`: how many the sequences are cut into. The operations are those of an
 // average piece.
-UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces);
+UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces,
+                     Precision precision);
 
-UnitCost CostOfHead(const HeadShape& shape, int64_t tokens);
+UnitCost CostOfHead(const HeadShape& shape, int64_t tokens,
+                    Precision precision);
 
 }  // namespace penstock
 

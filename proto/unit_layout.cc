@@ -5,10 +5,17 @@
 namespace penstock {
 namespace {
 
-// Gives out float32 regions one after the other.
+// Gives out regions one after the other.
 class Regions {
  public:
-  int64_t Take(int64_t floats) { return TakeBytes(floats * 4); }
+  explicit Regions(Precision precision) : precision_(precision) {}
+
+  // Of `elements` in the precision.
+  int64_t Take(int64_t elements) {
+    return TakeBytes(elements * ElementBytes(precision_));
+  }
+
+  int64_t TakeFloats(int64_t floats) { return TakeBytes(floats * 4); }
 
   int64_t TakeBytes(int64_t bytes) {
     const int64_t offset = end_;
@@ -19,6 +26,7 @@ class Regions {
   int64_t end() const { return end_; }
 
  private:
+  const Precision precision_;
   int64_t end_ = 0;
 };
 
@@ -34,25 +42,28 @@ int64_t AttentionScratchMax(const BlockShape& shape, int64_t tokens) {
 }
 
 void LayOutSaved(const BlockShape& shape, int64_t n, int pieces,
-                 BlockLayout& layout) {
+                 Precision precision, BlockLayout& layout) {
+  Regions saved(precision);
   const int64_t means = shape.centered_norm ? n : 0;
-  Regions saved;
-  layout.mean1 = saved.Take(means);
-  layout.rstd1 = saved.Take(n);
+  layout.mean1 = saved.TakeFloats(means);
+  layout.rstd1 = saved.TakeFloats(n);
   layout.qkv = saved.Take(n * shape.qkv_width());
   layout.attention = saved.Take(n * shape.q_width());
-  layout.lse = saved.Take(n * shape.heads);
+  layout.lse = saved.TakeFloats(n * shape.heads);
   layout.middle = saved.Take(n * shape.hidden);
-  layout.mean2 = saved.Take(means);
-  layout.rstd2 = saved.Take(n);
+  layout.mean2 = saved.TakeFloats(means);
+  layout.rstd2 = saved.TakeFloats(n);
   layout.mlp_in = saved.Take(n * shape.mlp_in_width());
-  if (pieces > 1) layout.later_d_kv = saved.Take(n * 2 * shape.kv_width());
+  if (pieces > 1) {
+    layout.later_d_kv = saved.TakeFloats(n * 2 * shape.kv_width());
+  }
   layout.saved_bytes = saved.end();
 }
 
-void LayOutDeferred(const BlockShape& shape, int64_t n, BlockLayout& layout) {
+void LayOutDeferred(const BlockShape& shape, int64_t n, Precision precision,
+                    BlockLayout& layout) {
+  Regions deferred(precision);
   const int64_t h = shape.hidden;
-  Regions deferred;
   layout.d_mlp_in = deferred.Take(n * shape.mlp_in_width());
   layout.activation = deferred.Take(n * shape.mlp);
   layout.d_norm2 = deferred.Take(n * h);
@@ -63,22 +74,22 @@ void LayOutDeferred(const BlockShape& shape, int64_t n, BlockLayout& layout) {
 }
 
 void LayOutScratch(const BlockShape& shape, int64_t n, int pieces,
-                   BlockLayout& layout) {
+                   Precision precision, BlockLayout& layout) {
   layout.attention_scratch_bytes = AttentionScratchMax(shape, n);
 
   // The norm's output is used up by the product whose output the attention or
   // the activation reads, so each of the three may have all of the memory.
-  Regions norm;
+  Regions norm(precision);
   layout.norm = norm.Take(n * shape.hidden);
-  Regions activation;
+  Regions activation(precision);
   layout.forward_activation = activation.Take(n * shape.mlp);
-  Regions attention;
+  Regions attention(precision);
   layout.forward_attention =
       attention.TakeBytes(layout.attention_scratch_bytes);
   const int64_t kv = pieces > 1 ? n * pieces * 2 * shape.kv_width() : 0;
   layout.forward_kv = attention.Take(kv);
 
-  Regions backward;
+  Regions backward(precision);
   layout.d_attention = backward.Take(n * shape.q_width());
   layout.backward_attention =
       backward.TakeBytes(layout.attention_scratch_bytes);
@@ -99,29 +110,31 @@ int64_t HeadBlockRows(const HeadShape& shape, int64_t tokens) {
 
 }  // namespace
 
-BlockLayout LayoutOfBlock(const BlockShape& shape, int64_t tokens, int pieces) {
+BlockLayout LayoutOfBlock(const BlockShape& shape, int64_t tokens, int pieces,
+                          Precision precision) {
   BlockLayout layout;
-  LayOutSaved(shape, tokens, pieces, layout);
-  LayOutDeferred(shape, tokens, layout);
-  LayOutScratch(shape, tokens, pieces, layout);
+  LayOutSaved(shape, tokens, pieces, precision, layout);
+  LayOutDeferred(shape, tokens, precision, layout);
+  LayOutScratch(shape, tokens, pieces, precision, layout);
   return layout;
 }
 
-HeadLayout LayoutOfHead(const HeadShape& shape, int64_t tokens) {
+HeadLayout LayoutOfHead(const HeadShape& shape, int64_t tokens,
+                        Precision precision) {
   HeadLayout layout;
   layout.block_rows = HeadBlockRows(shape, tokens);
 
-  Regions saved;
-  layout.losses = saved.Take(tokens);
-  layout.mean = saved.Take(shape.centered_norm ? tokens : 0);
-  layout.rstd = saved.Take(tokens);
+  Regions saved(precision);
+  layout.losses = saved.TakeFloats(tokens);
+  layout.mean = saved.TakeFloats(shape.centered_norm ? tokens : 0);
+  layout.rstd = saved.TakeFloats(tokens);
   layout.d_norm = saved.Take(tokens * shape.hidden);
   layout.saved_bytes = saved.end();
 
-  Regions scratch;
+  Regions scratch(precision);
   layout.logits = scratch.Take(layout.block_rows * shape.vocabulary);
   layout.norm = scratch.Take(layout.block_rows * shape.hidden);
-  layout.block_losses = scratch.Take(layout.block_rows);
+  layout.block_losses = scratch.TakeFloats(layout.block_rows);
   layout.scratch_bytes = scratch.end();
   return layout;
 }

@@ -3,14 +3,17 @@
 
 #include <cstdint>
 
+#include "proto/precision.h"
+
 namespace penstock {
 
 // Where the units of a model keep their tensors: byte offsets into the saved,
 // deferred and scratch memory of one pass over `tokens` tokens (N below; H is
 // hidden, V vocabulary), which are a micro-batch's or a piece's. The worker's
 // layers write by these offsets and CostOfBlock and CostOfHead report these
-// sizes, so the planner's forecast cannot differ from what happens. All tensors
-// are float32, dense, and begin at multiples of 64 bytes.
+// sizes, so the planner's forecast cannot differ from what happens. Statistics,
+// losses and later_d_kv are float32, all other tensors of the job's precision;
+// they are dense and begin at multiples of 64 bytes.
 
 // A pre-norm transformer block: attention and an MLP, each behind a norm and
 // added to its input.
@@ -72,7 +75,8 @@ struct BlockLayout {
 };
 
 BlockLayout LayoutOfBlock(const BlockShape& shape, int64_t tokens,
-                          int pieces = 1);
+                          int pieces = 1,
+                          Precision precision = Precision::kFp32);
 
 // The model's end: norm, product with the output weight, loss.
 struct HeadShape {
@@ -101,7 +105,8 @@ struct HeadLayout {
   int64_t scratch_bytes = 0;
 };
 
-HeadLayout LayoutOfHead(const HeadShape& shape, int64_t tokens);
+HeadLayout LayoutOfHead(const HeadShape& shape, int64_t tokens,
+                        Precision precision = Precision::kFp32);
 
 }  // namespace penstock
 

@@ -48,13 +48,17 @@ std::string Heading(const v1::Job& job) {
       batch.has_micro_batches() ? batch.micro_batches() : 1;
   const int64_t samples =
       batch.has_micro_batch_size() ? batch.micro_batch_size() : 1;
-  return fmt::format("Plan of {}: {} x {}, schedule {}, {} of {} per step\n",
+  const std::string precision =
+      job.spec().model().has_sim() || !job.spec().has_precision()
+          ? ""
+          : fmt::format(", {}", job.spec().precision());
+  return fmt::format("Plan of {}: {} x {}, schedule {}, {} of {} per step{}\n",
                      job.spec().name(), RanksText(job.plan()),
                      Plural(std::max(1, job.plan().replicas()), "replica"),
                      job.plan().schedule(),
                      fmt::format("{} micro-batch{}", micro_batches,
                                  micro_batches == 1 ? "" : "es"),
-                     Plural(samples, "sample"));
+                     Plural(samples, "sample"), precision);
 }
 
 std::string ReasonText(const v1::Plan& plan) {

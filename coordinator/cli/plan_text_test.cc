@@ -39,6 +39,13 @@ TEST(PlanTextTest, SaysHowManyStagesARankHasAndWhyTheSchedule) {
       << both;
 }
 
+TEST(PlanTextTest, SaysInWhatIsComputed) {
+  v1::Job job = SampleJob();
+  job.mutable_spec()->set_precision("bf16");
+  EXPECT_NE(PlanText(job, 100).find(" per step, bf16\n"), std::string::npos)
+      << PlanText(job, 100);
+}
+
 TEST(PlanTextTest, SaysHowTensorsTravelAndWhy) {
   v1::Job job = SampleJob();
   v1::LinkPlan& nccl = *job.mutable_plan()->add_links();

@@ -52,7 +52,7 @@ int64_t BoundaryBytes(const JobSpec& spec, int pieces) {
   }
   const auto& config = std::get<Architecture>(spec.model.architecture);
   return TokensPerMicroBatch(spec) / pieces * HiddenOf(config) *
-         static_cast<int64_t>(sizeof(float));
+         ElementBytes(spec.precision);
 }
 
 double TransferTime(const LinkShape& link, int64_t bytes) {

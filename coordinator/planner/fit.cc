@@ -91,6 +91,7 @@ std::vector<double> MemoryOfUnits(const ModelMemory& model,
     constexpr double kWithGradientsMomentsAndCheckpoint = 7;
     bytes.push_back(kWithGradientsMomentsAndCheckpoint *
                         static_cast<double>(unit.weights) +
+                    static_cast<double>(unit.rounded) +
                     static_cast<double>(in_flight) *
                         static_cast<double>(unit.saved + model.boundary));
   }

@@ -5,6 +5,7 @@
 #include "coordinator/planner/cost_model.h"
 #include "fmt/format.h"
 #include "proto/architecture.h"
+#include "proto/precision.h"
 
 namespace penstock {
 namespace {
@@ -30,13 +31,14 @@ int64_t Product(int64_t a, int64_t b) {
 int64_t Sum(int64_t a, int64_t b) { return std::min(a + b, kBytesMax); }
 
 UnitMemory MemoryOfUnit(const Architecture& config, int64_t unit,
-                        int64_t tokens, int pieces) {
-  const UnitCost cost = CostOfUnit(config, unit, tokens, pieces);
+                        int64_t tokens, int pieces, Precision precision) {
+  const UnitCost cost = CostOfUnit(config, unit, tokens, pieces, precision);
   UnitMemory memory{.saved = cost.saved_bytes,
                     .deferred = cost.deferred_bytes,
                     .scratch = cost.scratch_bytes};
   for (const Parameter& parameter : UnitParameters(config, unit)) {
     memory.weights += parameter.count() * kFloatBytes;
+    memory.rounded += RoundedBytes(parameter, precision);
   }
   return memory;
 }
@@ -59,13 +61,16 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
   const int64_t tokens = TokensPerMicroBatch(spec) / pieces;
   for (int64_t unit = 0; unit < UnitCount(*config); ++unit) {
     // All blocks are alike; asking for each would cost thousands of names.
-    memory.units.push_back(unit > 1 && unit <= LayersOf(*config)
-                               ? memory.units[1]
-                               : MemoryOfUnit(*config, unit, tokens, pieces));
+    memory.units.push_back(
+        unit > 1 && unit <= LayersOf(*config)
+            ? memory.units[1]
+            : MemoryOfUnit(*config, unit, tokens, pieces, spec.precision));
   }
   memory.packed = cuda ? 0 : memory.units[1].weights;
   if (HasTiedEmbeddings(*config)) {
-    memory.tied = VocabularyOf(*config) * HiddenOf(*config) * kFloatBytes;
+    const Parameter tied = UnitParameters(*config, 0).front();
+    memory.tied = tied.count() * kFloatBytes;
+    memory.tied_rounded = RoundedBytes(tied, spec.precision);
   }
   return memory;
 }
@@ -74,6 +79,7 @@ void StageMemorySum::Add(int64_t unit) {
   const UnitMemory& memory = model_->units[unit];
   ++units_;
   weights_ = Sum(weights_, memory.weights);
+  rounded_ = Sum(rounded_, memory.rounded);
   saved_ = Sum(saved_, memory.saved);
   deferred_sum_ = Sum(deferred_sum_, memory.deferred);
   deferred_max_ = std::max(deferred_max_, memory.deferred);
@@ -97,9 +103,12 @@ void RankMemorySum::Add(const StageMemorySum& stage,
   const int64_t tensors = int64_t{buffers.inputs} + buffers.outputs +
                           buffers.output_gradients + buffers.input_gradients;
   sum_.weights = Sum(sum_.weights, stage.weights_);
-  const int64_t tied = stage.has_first_ && stage.has_last_ ? model_->tied : 0;
-  stashed_ = Sum(stashed_, Product(std::max(buffers.versions - 1, 0),
-                                   stage.weights_ - tied));
+  rounded_ = Sum(rounded_, stage.rounded_);
+  int64_t version = Sum(stage.weights_, stage.rounded_);
+  if (stage.has_first_ && stage.has_last_) {
+    version -= model_->tied + model_->tied_rounded;
+  }
+  stashed_ = Sum(stashed_, Product(std::max(buffers.versions - 1, 0), version));
   sum_.activations = Sum(
       sum_.activations, Product(buffers.activations, Sum(stage.saved_, inner)));
   sum_.buffers = Sum(sum_.buffers, Product(tensors, boundary));
@@ -120,9 +129,13 @@ void RankMemorySum::Add(const StageMemorySum& stage,
 MemoryForecast RankMemorySum::Forecast() const {
   MemoryForecast memory = sum_;
   memory.gradients = sum_.weights;
-  if (has_first_ && has_last_) memory.weights -= model_->tied;
+  int64_t rounded = rounded_;
+  if (has_first_ && has_last_) {
+    memory.weights -= model_->tied;
+    rounded -= model_->tied_rounded;
+  }
   memory.optimizer = Product(model_->optimistic_update ? 5 : 2, memory.weights);
-  memory.weights = Sum(memory.weights, stashed_);
+  memory.weights = Sum(Sum(memory.weights, rounded), stashed_);
   // Embedding and head on two ranks: each receives the other's gradient of the
   // one weight.
   if (has_first_ != has_last_)

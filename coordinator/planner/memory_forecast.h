@@ -13,6 +13,7 @@ namespace penstock {
 // Of one unit of a model, in bytes; activations per micro-batch.
 struct UnitMemory {
   int64_t weights = 0;  // As many for gradients, twice for AdamW's moments.
+  int64_t rounded = 0;  // Copies of weights that layers read instead.
   int64_t saved = 0;    // From here on as in UnitCost.
   int64_t deferred = 0;
   int64_t scratch = 0;
@@ -25,6 +26,7 @@ struct ModelMemory {
   // Of the weight that the first and the last unit share; 0 when untied. Each
   // of the two counts it among its weights.
   int64_t tied = 0;
+  int64_t tied_rounded = 0;  // Its copy that layers read.
   // What matrix products keep in an order of their own, besides the arena:
   // about the weights of one block.
   int64_t packed = 0;
@@ -57,6 +59,7 @@ class StageMemorySum {
   const ModelMemory* model_;
   int64_t units_ = 0;
   int64_t weights_ = 0;
+  int64_t rounded_ = 0;
   int64_t saved_ = 0;
   int64_t deferred_sum_ = 0;
   int64_t deferred_max_ = 0;
@@ -68,7 +71,7 @@ class StageMemorySum {
 // The bytes of one rank, stage by stage.
 //
 //   weights      of its units; a tied weight on one rank once; per stage in as
-//                many versions as counted
+//                many versions as counted; in bf16 each with a rounded copy
 //   gradients    of its units; a tied weight's both, until they are added up
 //   optimizer    2 x weights; for optimistic updates a copy of weights and
 //                moments besides: 5 x weights
@@ -104,6 +107,7 @@ class RankMemorySum {
   const ModelMemory* model_;
   MemoryForecast sum_;  // Without what stages share.
   int64_t written_ = 0;
+  int64_t rounded_ = 0;  // Copies of the newest version of weights.
   int64_t stashed_ = 0;  // Versions of weights beside the newest.
   int64_t workspace_max_ = 0;
   bool has_first_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gtest/gtest.h"
+#include "proto/architecture.h"
 #include "proto/gpt2.h"
 
 namespace penstock {
@@ -105,6 +106,33 @@ TEST(MemoryForecastTest, StagesOfARankShareWorkspaceAndTiedWeight) {
   EXPECT_EQ(rank.process, kProcess + WeightBytes(config, 1));
   // Neither needs room for another rank's gradient of the tied weight.
   EXPECT_EQ(rank.buffers, embedding.buffers + head.buffers - 2 * tied);
+}
+
+TEST(MemoryForecastTest, InBf16EachVersionOfAMatrixHasARoundedCopy) {
+  for (const bool tied : {false, true}) {
+    const Gpt2Config config = SmallConfig(tied);
+    JobSpec spec = Job(config);
+    const StageBuffers buffers{
+        .activations = 2, .inputs = 1, .deferred = 3, .versions = 4};
+    const MemoryForecast wide = Forecast(spec, 0, 4, buffers);
+    spec.precision = Precision::kBf16;
+    const MemoryForecast narrow = Forecast(spec, 0, 4, buffers);
+    int64_t rounded = 0;
+    int64_t saved = 3 * 24 * 16 * 2;  // Between four units.
+    for (const Parameter& p : AllParameters(config)) {
+      if (p.shape.size() == 2) rounded += p.count() * 2;
+    }
+    for (int64_t unit = 0; unit < 4; ++unit) {
+      saved += CostOfUnit(config, unit, 24, 1, Precision::kBf16).saved_bytes;
+    }
+    EXPECT_EQ(narrow.weights, wide.weights + 4 * rounded);
+    EXPECT_EQ(narrow.gradients, wide.gradients);
+    EXPECT_EQ(narrow.optimizer, wide.optimizer);
+    EXPECT_EQ(narrow.checkpoint, wide.checkpoint);
+    EXPECT_EQ(narrow.activations, 2 * saved);
+    EXPECT_EQ(2 * narrow.buffers, wide.buffers);
+    EXPECT_LT(narrow.workspace, wide.workspace);
+  }
 }
 
 TEST(MemoryForecastTest, TheSecondCopyIsHeldButNotWritten) {

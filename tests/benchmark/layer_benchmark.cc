@@ -1,6 +1,6 @@
 // One transformer block's three entry points at the shape of the `small`
 // preset: 4 samples of 256 tokens, 256 wide, 8 heads. Prints the rate reached
-// of what CostOfUnit counts.
+// of what CostOfUnit counts, in fp32 and (bf16:1) in bf16.
 //
 //   bazel run //tests/benchmark:layer_benchmark
 
@@ -29,16 +29,20 @@ constexpr int64_t kRows = kBatch * kConfig.sequence_length;
 // its input gradient, so that each pass can be repeated by itself.
 class Bench {
  public:
-  explicit Bench(int64_t unit)
-      : backend_(MakeCpuBackend()), cost_(CostOfUnit(kConfig, unit, kRows)) {
+  Bench(int64_t unit, Precision precision)
+      : backend_(MakeCpuBackend()),
+        precision_(precision),
+        cost_(CostOfUnit(kConfig, unit, kRows, /*pieces=*/1, precision)) {
     std::vector<LayerWeight> weights;
     for (const Parameter& parameter : UnitParameters(kConfig, unit)) {
       std::vector<float> values(static_cast<size_t>(parameter.count()));
       FillInitialValue(kConfig, parameter, /*seed=*/1, values);
       weights.push_back({Upload(values), Floats(parameter.count())});
+      const int64_t bytes = RoundedBytes(parameter, precision);
+      if (bytes > 0) weights.back().rounded = Allocate(bytes);
     }
-    auto layer =
-        MakeLayer(kConfig, unit, kBatch, *backend_, weights, 1.0f / kRows);
+    auto layer = MakeLayer(kConfig, unit, kBatch, *backend_, weights,
+                           1.0f / kRows, /*pieces=*/1, precision);
     PENSTOCK_CHECK(layer.ok());
     layer_ = *std::move(layer);
     MakeMicrobatch();
@@ -73,10 +77,9 @@ class Bench {
     std::vector<float> values(static_cast<size_t>(kRows * hidden));
     FillInitialValue(kConfig, {"activation", {kRows, hidden}}, /*seed=*/2,
                      values);
-    x_ = Float32(Upload(values), kRows, hidden);
-    dy_ = Float32(Upload(values), kRows, hidden);
-    y_ = Float32(Floats(kRows * hidden), kRows, hidden);
-    dx_ = Float32(Floats(kRows * hidden), kRows, hidden);
+    for (Tensor* const boundary : {&x_, &dy_, &y_, &dx_}) {
+      *boundary = Boundary(values);
+    }
     std::vector<int32_t> tokens(static_cast<size_t>(kRows));
     for (size_t i = 0; i < tokens.size(); ++i) {
       tokens[i] = static_cast<int32_t>(i * 37 % kConfig.vocabulary);
@@ -89,6 +92,15 @@ class Bench {
     tokens_.labels = tokens_.tokens;
     memory_ = {Allocate(cost_.saved_bytes), Allocate(cost_.deferred_bytes),
                Allocate(cost_.scratch_bytes)};
+  }
+
+  Tensor Boundary(const std::vector<float>& values) {
+    const Tensor wide = Float32(Upload(values), kRows, kConfig.hidden);
+    if (precision_ == Precision::kFp32) return wide;
+    const Tensor narrow{Allocate(kRows * kConfig.hidden * 2), kRows,
+                        kConfig.hidden, kConfig.hidden, DataType::kBFloat16};
+    PENSTOCK_CHECK(backend_->Round(wide, narrow).ok());
+    return narrow;
   }
 
   std::byte* Allocate(int64_t bytes) {
@@ -111,6 +123,7 @@ class Bench {
   }
 
   const std::unique_ptr<Backend> backend_;
+  const Precision precision_;
   const UnitCost cost_;
   std::vector<std::byte*> allocated_;
   std::unique_ptr<Layer> layer_;
@@ -127,27 +140,36 @@ void SetRate(benchmark::State& state, double flops) {
 constexpr int64_t kBlock = 1;
 constexpr int64_t kHead = kConfig.layers + 1;
 
+Bench BenchOf(const benchmark::State& state) {
+  return Bench(state.range(0),
+               state.range(1) == 0 ? Precision::kFp32 : Precision::kBf16);
+}
+
 void BM_Forward(benchmark::State& state) {
-  Bench bench(state.range(0));
+  Bench bench = BenchOf(state);
   for (auto _ : state) bench.Forward();
   SetRate(state, bench.cost().forward_flops);
 }
 
 void BM_BackwardInput(benchmark::State& state) {
-  Bench bench(state.range(0));
+  Bench bench = BenchOf(state);
   for (auto _ : state) bench.BackwardInput();
   SetRate(state, bench.cost().input_gradient_flops);
 }
 
 void BM_BackwardWeight(benchmark::State& state) {
-  Bench bench(state.range(0));
+  Bench bench = BenchOf(state);
   for (auto _ : state) bench.BackwardWeight();
   SetRate(state, bench.cost().weight_gradient_flops);
 }
 
-BENCHMARK(BM_Forward)->ArgName("unit")->Arg(kBlock)->Arg(kHead);
-BENCHMARK(BM_BackwardInput)->ArgName("unit")->Arg(kBlock)->Arg(kHead);
-BENCHMARK(BM_BackwardWeight)->ArgName("unit")->Arg(kBlock)->Arg(kHead);
+void UnitsAndPrecisions(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"unit", "bf16"})->ArgsProduct({{kBlock, kHead}, {0, 1}});
+}
+
+BENCHMARK(BM_Forward)->Apply(UnitsAndPrecisions);
+BENCHMARK(BM_BackwardInput)->Apply(UnitsAndPrecisions);
+BENCHMARK(BM_BackwardWeight)->Apply(UnitsAndPrecisions);
 
 }  // namespace
 }  // namespace penstock

@@ -53,8 +53,8 @@ class MemoryTest : public testing::Test {
 
   Plan PlanOf(int64_t pipeline, const std::string& schedule,
               const Architecture& model,
-              Recompute recompute = Recompute::kNever,
-              bool optimistic = false) const {
+              Recompute recompute = Recompute::kNever, bool optimistic = false,
+              Precision precision = Precision::kFp32) const {
     JobSpec spec;
     spec.name = "memory";
     spec.model.architecture = model;
@@ -66,6 +66,7 @@ class MemoryTest : public testing::Test {
                         .recompute = recompute,
                         .optimistic_update = optimistic};
     spec.steps = 8;
+    spec.precision = precision;
     const std::vector<DeviceShape> devices(
         pipeline, {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
     absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
@@ -133,6 +134,41 @@ TEST_F(MemoryTest, TheVersionsOfWeightsAreInBoth) {
                 1.9 * static_cast<double>(plain.ranks[0].memory.weights));
     }
   }
+}
+
+TEST_F(MemoryTest, InBf16TheArenaIsWhatTheForecastSaysAndSmaller) {
+  const auto plan_of = [this](int64_t pipeline, const char* schedule,
+                              const Architecture& model, Precision precision) {
+    return PlanOf(pipeline, schedule, model, Recompute::kNever,
+                  /*optimistic=*/false, precision);
+  };
+  for (const bool tied : {false, true}) {
+    for (const Architecture& model : {Gpt2(tied), Llama(tied)}) {
+      for (const int pipeline : {1, 2}) {
+        for (const char* schedule : {"1f1b", "zb-h1", "zbv", "seq1f1b"}) {
+          if (pipeline == 1 && schedule == std::string("zbv")) continue;
+          SCOPED_TRACE(testing::Message() << "tied " << tied << " " << pipeline
+                                          << " ranks " << schedule);
+          const Plan plan =
+              plan_of(pipeline, schedule, model, Precision::kBf16);
+          ExpectTheForecastsArena(plan);
+          const MemoryForecast narrow = plan.ranks[0].memory;
+          const MemoryForecast wide =
+              plan_of(pipeline, schedule, model, Precision::kFp32)
+                  .ranks[0]
+                  .memory;
+          EXPECT_LT(static_cast<double>(narrow.activations),
+                    0.6 * static_cast<double>(wide.activations));
+          EXPECT_GT(narrow.weights, wide.weights);
+          EXPECT_EQ(narrow.checkpoint, wide.checkpoint);
+        }
+      }
+    }
+  }
+  ExpectTheForecastsArena(
+      plan_of(4, "pipedream", Gpt2(/*tied=*/false), Precision::kBf16));
+  ExpectTheForecastsArena(
+      plan_of(1, "pipedream-2bw", Gpt2(/*tied=*/true), Precision::kBf16));
 }
 
 // What the tests themselves keep of each step is a few kilobytes.

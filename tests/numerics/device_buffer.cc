@@ -1,6 +1,7 @@
 #include "tests/numerics/device_buffer.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "proto/base/check.h"
@@ -48,6 +49,20 @@ DeviceBuffer DeviceBuffer::Zeros(Backend& backend, int64_t floats) {
   return Of(backend, std::vector<float>(static_cast<size_t>(floats)));
 }
 
+DeviceBuffer DeviceBuffer::Rounded(Backend& backend,
+                                   std::span<const float> values) {
+  const int64_t count = std::ssize(values);
+  const DeviceBuffer wide = Of(backend, values);
+  DeviceBuffer buffer(backend, count * SizeOf(DataType::kBFloat16));
+  PENSTOCK_CHECK(
+      backend
+          .Round(Float32(wide.floats(), 1, count),
+                 {buffer.data_, 1, count, count, DataType::kBFloat16})
+          .ok());
+  PENSTOCK_CHECK(backend.Synchronize().ok());
+  return buffer;
+}
+
 void DeviceBuffer::Write(std::span<const std::byte> bytes) {
   PENSTOCK_CHECK(backend_.CopyIn(bytes, data_).ok());
   PENSTOCK_CHECK(backend_.Synchronize().ok());
@@ -59,6 +74,20 @@ std::vector<float> DeviceBuffer::Read() const {
       backend_.CopyOut(data_, std::as_writable_bytes(std::span<float>(values)))
           .ok());
   PENSTOCK_CHECK(backend_.Synchronize().ok());
+  return values;
+}
+
+std::vector<float> DeviceBuffer::ReadRounded() const {
+  std::vector<uint16_t> halves(static_cast<size_t>(bytes_) / sizeof(uint16_t));
+  PENSTOCK_CHECK(
+      backend_
+          .CopyOut(data_, std::as_writable_bytes(std::span<uint16_t>(halves)))
+          .ok());
+  PENSTOCK_CHECK(backend_.Synchronize().ok());
+  std::vector<float> values;
+  for (const uint16_t half : halves) {
+    values.push_back(std::bit_cast<float>(uint32_t{half} << 16));
+  }
   return values;
 }
 

@@ -24,6 +24,8 @@ class DeviceBuffer {
   static DeviceBuffer Of(Backend& backend, std::span<const float> values);
   static DeviceBuffer Of(Backend& backend, std::span<const int32_t> values);
   static DeviceBuffer Zeros(Backend& backend, int64_t floats);
+  // With `values` rounded to bfloat16.
+  static DeviceBuffer Rounded(Backend& backend, std::span<const float> values);
 
   std::byte* data() const { return data_; }
   float* floats() const { return reinterpret_cast<float*>(data_); }
@@ -32,6 +34,8 @@ class DeviceBuffer {
   }
 
   std::vector<float> Read() const;
+  // Of a buffer of bfloat16.
+  std::vector<float> ReadRounded() const;
   bool GuardIsIntact() const;
 
  private:

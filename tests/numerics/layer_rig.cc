@@ -7,16 +7,28 @@
 
 namespace penstock {
 
+namespace {
+
+DeviceBuffer BufferOf(Backend& backend, const std::vector<float>& values,
+                      Precision precision) {
+  return precision == Precision::kFp32 ? DeviceBuffer::Of(backend, values)
+                                       : DeviceBuffer::Rounded(backend, values);
+}
+
+}  // namespace
+
 RigPass::RigPass(Backend& backend, const Architecture& config,
-                 const UnitCost& cost, const MicrobatchInput& input)
+                 const UnitCost& cost, const MicrobatchInput& input,
+                 Precision precision)
     : rows_(static_cast<int64_t>(input.tokens.size())),
       hidden_(HiddenOf(config)),
+      precision_(precision),
       tokens_(DeviceBuffer::Of(backend, input.tokens)),
       labels_(DeviceBuffer::Of(backend, input.labels)),
-      x_(DeviceBuffer::Of(backend, input.x)),
-      y_(backend, rows_ * hidden_ * 4),
-      dy_(DeviceBuffer::Of(backend, input.dy)),
-      dx_(backend, rows_ * hidden_ * 4),
+      x_(BufferOf(backend, input.x, precision)),
+      y_(backend, rows_ * hidden_ * ElementBytes(precision)),
+      dy_(BufferOf(backend, input.dy, precision)),
+      dx_(backend, rows_ * hidden_ * ElementBytes(precision)),
       saved_(backend, cost.saved_bytes),
       deferred_(backend, cost.deferred_bytes) {}
 
@@ -28,25 +40,33 @@ bool RigPass::GuardsAreIntact() const {
 LayerRig::LayerRig(Backend& backend, const Architecture& config, int64_t unit,
                    int64_t batch,
                    const std::vector<std::vector<float>>& weights,
-                   float loss_scale)
+                   float loss_scale, Precision precision)
     : backend_(backend),
       config_(config),
-      cost_(CostOfUnit(config, unit, batch * SequenceLengthOf(config))),
+      precision_(precision),
+      cost_(CostOfUnit(config, unit, batch * SequenceLengthOf(config),
+                       /*pieces=*/1, precision)),
       scratch_(backend, cost_.scratch_bytes) {
   std::vector<LayerWeight> on_device;
-  for (const std::vector<float>& weight : weights) {
+  const std::vector<Parameter> parameters = UnitParameters(config, unit);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const std::vector<float>& weight = weights[i];
     values_.push_back(DeviceBuffer::Of(backend, weight));
     gradients_.push_back(
         DeviceBuffer::Zeros(backend, static_cast<int64_t>(weight.size())));
     on_device.push_back({values_.back().floats(), gradients_.back().floats()});
+    if (RoundedBytes(parameters[i], precision) == 0) continue;
+    rounded_.push_back(DeviceBuffer::Rounded(backend, weight));
+    on_device.back().rounded = rounded_.back().data();
   }
-  auto layer = MakeLayer(config, unit, batch, backend, on_device, loss_scale);
+  auto layer = MakeLayer(config, unit, batch, backend, on_device, loss_scale,
+                         /*pieces=*/1, precision);
   PENSTOCK_CHECK(layer.ok());
   layer_ = *std::move(layer);
 }
 
 RigPass LayerRig::MakePass(const MicrobatchInput& input) const {
-  return RigPass(backend_, config_, cost_, input);
+  return RigPass(backend_, config_, cost_, input, precision_);
 }
 
 void LayerRig::Forward(const RigPass& pass) {

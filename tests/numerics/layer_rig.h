@@ -7,12 +7,14 @@
 
 #include "kernels/backend.h"
 #include "proto/architecture.h"
+#include "proto/precision.h"
 #include "tests/numerics/device_buffer.h"
 #include "worker/model/layer.h"
 
 namespace penstock {
 
-// What goes into one pass of a layer; x and dy are [rows, hidden].
+// What goes into one pass of a layer; x and dy are [rows, hidden], and rounded
+// for a layer in bf16.
 struct MicrobatchInput {
   std::vector<int32_t> tokens;
   std::vector<int32_t> labels;
@@ -25,7 +27,7 @@ struct MicrobatchInput {
 class RigPass {
  public:
   RigPass(Backend& backend, const Architecture& config, const UnitCost& cost,
-          const MicrobatchInput& input);
+          const MicrobatchInput& input, Precision precision);
 
   LayerMemory memory(const DeviceBuffer& scratch) const {
     return {saved_.data(), deferred_.data(), scratch.data()};
@@ -33,17 +35,26 @@ class RigPass {
   LayerTokens tokens() const {
     return {tokens_.integers(), labels_.integers()};
   }
-  Tensor x() const { return Float32(x_.data(), rows_, hidden_); }
-  Tensor y() const { return Float32(y_.data(), rows_, hidden_); }
-  Tensor dy() const { return Float32(dy_.data(), rows_, hidden_); }
-  Tensor dx() const { return Float32(dx_.data(), rows_, hidden_); }
-  std::vector<float> ReadY() const { return y_.Read(); }
-  std::vector<float> ReadDx() const { return dx_.Read(); }
+  Tensor x() const { return Boundary(x_); }
+  Tensor y() const { return Boundary(y_); }
+  Tensor dy() const { return Boundary(dy_); }
+  Tensor dx() const { return Boundary(dx_); }
+  std::vector<float> ReadY() const { return Read(y_); }
+  std::vector<float> ReadDx() const { return Read(dx_); }
   bool GuardsAreIntact() const;
 
  private:
+  Tensor Boundary(const DeviceBuffer& buffer) const {
+    return {buffer.data(), rows_, hidden_, hidden_, TypeOf(precision_)};
+  }
+  std::vector<float> Read(const DeviceBuffer& buffer) const {
+    return precision_ == Precision::kFp32 ? buffer.Read()
+                                          : buffer.ReadRounded();
+  }
+
   int64_t rows_;
   int64_t hidden_;
+  Precision precision_;
   DeviceBuffer tokens_;
   DeviceBuffer labels_;
   DeviceBuffer x_;
@@ -59,7 +70,7 @@ class LayerRig {
  public:
   LayerRig(Backend& backend, const Architecture& config, int64_t unit,
            int64_t batch, const std::vector<std::vector<float>>& weights,
-           float loss_scale);
+           float loss_scale, Precision precision = Precision::kFp32);
 
   RigPass MakePass(const MicrobatchInput& input) const;
   void Forward(const RigPass& pass);
@@ -73,9 +84,11 @@ class LayerRig {
  private:
   Backend& backend_;
   const Architecture config_;
+  const Precision precision_;
   const UnitCost cost_;
   DeviceBuffer scratch_;  // Of all passes: nothing in it outlives a call.
   std::vector<DeviceBuffer> values_;
+  std::vector<DeviceBuffer> rounded_;
   std::vector<DeviceBuffer> gradients_;
   std::unique_ptr<Layer> layer_;
 };

@@ -62,6 +62,7 @@ class Reference {
       FillInitialValue(ConfigOf(plan), parameter, plan.spec.seed, value);
       states_.push_back({parameter,
                          DeviceBuffer::Of(*backend_, value),
+                         DeviceBuffer::Rounded(*backend_, value),
                          DeviceBuffer::Zeros(*backend_, parameter.count()),
                          DeviceBuffer::Zeros(*backend_, parameter.count()),
                          DeviceBuffer::Zeros(*backend_, parameter.count()),
@@ -102,7 +103,8 @@ class Reference {
  private:
   struct State {
     Parameter parameter;
-    DeviceBuffer value;  // Of the version in use.
+    DeviceBuffer value;  // Of the version in use, as the next.
+    DeviceBuffer rounded;
     DeviceBuffer gradient;
     DeviceBuffer first_moment;
     DeviceBuffer second_moment;
@@ -119,6 +121,8 @@ class Reference {
     DeviceBuffer input_gradient;
   };
 
+  Precision precision() const { return plan_.spec.precision; }
+
   int StageOf(int64_t unit) const {
     int stage = 0;
     while (plan_.stages[stage].unit_end <= unit) ++stage;
@@ -133,15 +137,19 @@ class Reference {
       size_t i = 0;
       while (states_[i].parameter.name != parameter.name) ++i;
       states.push_back(i);
-      weights.push_back(
-          {states_[i].value.floats(), states_[i].gradient.floats()});
+      const bool is_rounded = RoundedBytes(parameter, precision()) > 0;
+      weights.push_back({states_[i].value.floats(),
+                         states_[i].gradient.floats(),
+                         is_rounded ? states_[i].rounded.data() : nullptr});
     }
     auto layer =
         MakeLayer(config, index, plan_.spec.batch.micro_batch_size, *backend_,
-                  weights, 1.0f / static_cast<float>(rows_ * every_));
+                  weights, 1.0f / static_cast<float>(rows_ * every_),
+                  /*pieces=*/1, precision());
     EXPECT_TRUE(layer.ok());
-    const UnitCost cost = CostOfUnit(config, index, rows_);
-    const int64_t boundary = rows_ * config.hidden * 4;
+    const UnitCost cost =
+        CostOfUnit(config, index, rows_, /*pieces=*/1, precision());
+    const int64_t boundary = rows_ * config.hidden * ElementBytes(precision());
     units_.push_back({StageOf(index), std::move(states), *std::move(layer),
                       DeviceBuffer(*backend_, cost.saved_bytes),
                       DeviceBuffer(*backend_, cost.deferred_bytes),
@@ -154,6 +162,12 @@ class Reference {
     EXPECT_TRUE(
         backend_->CopyIn(std::as_bytes(std::span(value)), state.value.data())
             .ok());
+    const int64_t count = state.parameter.count();
+    EXPECT_TRUE(backend_
+                    ->Round(Float32(state.value.data(), 1, count),
+                            {state.rounded.data(), 1, count, count,
+                             DataType::kBFloat16})
+                    .ok());
   }
 
   void LoadVersions(int microbatch) {
@@ -167,9 +181,10 @@ class Reference {
 
   double Pass(const LayerTokens& tokens) {
     const auto tensor = [&](size_t unit, DeviceBuffer Unit::*member) {
-      return unit == units_.size() ? Tensor{}
-                                   : Float32((units_[unit].*member).data(),
-                                             rows_, ConfigOf(plan_).hidden);
+      if (unit == units_.size()) return Tensor{};
+      const int64_t hidden = ConfigOf(plan_).hidden;
+      return Tensor{(units_[unit].*member).data(), rows_, hidden, hidden,
+                    TypeOf(precision())};
     };
     const auto memory = [&](size_t unit) -> LayerMemory {
       return {units_[unit].saved.data(), units_[unit].deferred.data(),
@@ -326,6 +341,19 @@ TEST_F(WeightVersionsTest, TwoBufferedWeightsGiveTheReferencesBits) {
   for (const int64_t pipeline : {1, 2, 4}) {
     SCOPED_TRACE(testing::Message() << "pipeline " << pipeline);
     JobSpec spec = Spec(pipeline, "pipedream-2bw");
+    spec.parallelism.update_every = 4;
+    ExpectTheReferencesBits(spec, 4);
+  }
+}
+
+// Each version has a rounded copy of its own.
+TEST_F(WeightVersionsTest, VersionsInBf16GiveTheReferencesBits) {
+  for (const int64_t pipeline : {1, 4}) {
+    SCOPED_TRACE(testing::Message() << "pipeline " << pipeline);
+    JobSpec spec = Spec(pipeline, "pipedream");
+    spec.precision = Precision::kBf16;
+    ExpectTheReferencesBits(spec, 1);
+    spec.parallelism.schedule = "pipedream-2bw";
     spec.parallelism.update_every = 4;
     ExpectTheReferencesBits(spec, 4);
   }

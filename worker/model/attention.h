@@ -52,6 +52,8 @@ class Attention {
   absl::Status Scatter(const BlockMemory::Saved& saved,
                        const LayerMemory& memory, Tensor d_kv,
                        Tensor d_qkv) const;
+  // to += from; `to` is float32.
+  absl::Status AddRows(Tensor from, Tensor to) const;
   absl::Status CopyRows(Tensor from, Tensor to) const;
 
   const BlockMemory& memory_;

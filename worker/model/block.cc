@@ -5,9 +5,10 @@
 namespace penstock {
 
 Block::Block(const Gpt2Config& config, int64_t batch, Backend& backend,
-             std::span<const LayerWeight> weights, int pieces)
+             std::span<const LayerWeight> weights, int pieces,
+             Precision precision)
     : memory_(ShapeOfBlock(config), batch * config.sequence_length / pieces,
-              pieces),
+              pieces, precision),
       backend_(backend),
       norm1_(backend, weights[0], weights[1], kGpt2Epsilon),
       qkv_(backend, weights[2], weights[3], config.hidden, 3 * config.hidden),

@@ -6,6 +6,7 @@
 
 #include "kernels/backend.h"
 #include "proto/gpt2.h"
+#include "proto/precision.h"
 #include "worker/model/attention.h"
 #include "worker/model/block_memory.h"
 #include "worker/model/layer.h"
@@ -27,7 +28,7 @@ class Block : public Layer {
  public:
   // `weights` as UnitParameters lists a block's.
   Block(const Gpt2Config& config, int64_t batch, Backend& backend,
-        std::span<const LayerWeight> weights, int pieces);
+        std::span<const LayerWeight> weights, int pieces, Precision precision);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;

@@ -17,7 +17,8 @@ BlockMemory::Saved BlockMemory::SavedIn(std::byte* saved) const {
           .middle = At(saved, layout_.middle, shape_.hidden),
           .norm2 = {Floats(saved, layout_.mean2), Floats(saved, layout_.rstd2)},
           .mlp_in = At(saved, layout_.mlp_in, shape_.mlp_in_width()),
-          .later_d_kv = At(saved, layout_.later_d_kv, 2 * shape_.kv_width())};
+          .later_d_kv = Float32(saved + layout_.later_d_kv, tokens_,
+                                2 * shape_.kv_width())};
 }
 
 BlockMemory::Deferred BlockMemory::DeferredIn(std::byte* deferred) const {

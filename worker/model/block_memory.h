@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/tensor.h"
+#include "proto/precision.h"
 #include "proto/unit_layout.h"
 #include "worker/model/layer.h"
 #include "worker/model/norm.h"
@@ -35,14 +36,18 @@ class BlockMemory {
   };
 
   // Of passes over `tokens` tokens.
-  BlockMemory(const BlockShape& shape, int64_t tokens, int pieces)
+  BlockMemory(const BlockShape& shape, int64_t tokens, int pieces,
+              Precision precision)
       : shape_(shape),
         tokens_(tokens),
-        layout_(LayoutOfBlock(shape, tokens, pieces)) {}
+        type_(TypeOf(precision)),
+        layout_(LayoutOfBlock(shape, tokens, pieces, precision)) {}
 
   const BlockShape& shape() const { return shape_; }
   const BlockLayout& layout() const { return layout_; }
   int64_t tokens() const { return tokens_; }
+  // Of all tensors but later_d_kv, which is float32.
+  DataType type() const { return type_; }
 
   // In what the forward pass of this or an earlier piece saved.
   Saved SavedIn(std::byte* saved) const;
@@ -56,11 +61,12 @@ class BlockMemory {
  private:
   // An [N, cols] tensor at `offset`.
   Tensor At(std::byte* memory, int64_t offset, int64_t cols) const {
-    return Float32(memory + offset, tokens_, cols);
+    return {memory + offset, tokens_, cols, cols, type_};
   }
 
   const BlockShape shape_;
   const int64_t tokens_;
+  const DataType type_;
   const BlockLayout layout_;
 };
 

@@ -6,26 +6,22 @@ Embedding::Embedding(const Architecture& model, Backend& backend,
                      std::span<const LayerWeight> weights, int pieces)
     : vocabulary_(VocabularyOf(model)),
       hidden_(HiddenOf(model)),
-      sequence_(SequenceLengthOf(model) / pieces),
+      positions_(SequenceLengthOf(model)),
+      sequence_(positions_ / pieces),
       backend_(backend),
       token_table_(weights[0]),
-      position_table_(weights.size() > 1 ? weights[1] : LayerWeight()) {}
-
-Tensor Embedding::Tokens(float* table) const {
-  return Float32(table, vocabulary_, hidden_);
-}
-
-Tensor Embedding::Positions(float* table, const LayerMemory& memory) const {
-  if (table == nullptr) return {};
-  const int64_t begin = std::ssize(memory.earlier) * sequence_;
-  return Float32(table + begin * hidden_, sequence_, hidden_);
-}
+      position_table_(weights.size() > 1 ? std::optional(weights[1])
+                                         : std::nullopt) {}
 
 absl::Status Embedding::Forward(const LayerTokens& tokens, ConstTensor /*x*/,
                                 Tensor y, const LayerMemory& memory) {
+  ConstTensor positions;
+  if (position_table_) {
+    positions = OfPiece(position_table_->Matrix(positions_, hidden_), memory);
+  }
   return backend_.Embedding(tokens.tokens, sequence_,
-                            Tokens(token_table_.value),
-                            Positions(position_table_.value, memory), y);
+                            token_table_.Matrix(vocabulary_, hidden_),
+                            positions, y);
 }
 
 absl::Status Embedding::BackwardInput(const LayerTokens& /*tokens*/,
@@ -38,9 +34,14 @@ absl::Status Embedding::BackwardInput(const LayerTokens& /*tokens*/,
 absl::Status Embedding::BackwardWeight(const LayerTokens& tokens,
                                        ConstTensor /*x*/, ConstTensor dy,
                                        const LayerMemory& memory) {
+  Tensor d_positions;
+  if (position_table_) {
+    d_positions = OfPiece(
+        Float32(position_table_->gradient, positions_, hidden_), memory);
+  }
   return backend_.EmbeddingBackward(
-      tokens.tokens, sequence_, dy, Tokens(token_table_.gradient),
-      Positions(position_table_.gradient, memory));
+      tokens.tokens, sequence_, dy,
+      Float32(token_table_.gradient, vocabulary_, hidden_), d_positions);
 }
 
 }  // namespace penstock

@@ -1,6 +1,8 @@
 #ifndef WORKER_MODEL_EMBEDDING_H_
 #define WORKER_MODEL_EMBEDDING_H_
 
+#include <iterator>
+#include <optional>
 #include <span>
 
 #include "kernels/backend.h"
@@ -30,17 +32,20 @@ class Embedding : public Layer {
                               const LayerMemory& memory) override;
 
  private:
-  Tensor Tokens(float* table) const;
-  // The rows of a position table that belong to the pass's piece; null data
-  // without one.
-  Tensor Positions(float* table, const LayerMemory& memory) const;
+  // The rows of a tensor shaped as the position table that belong to the pass's
+  // piece.
+  template <typename AnyTensor>
+  AnyTensor OfPiece(const AnyTensor& table, const LayerMemory& memory) const {
+    return Rows(table, std::ssize(memory.earlier) * sequence_, sequence_);
+  }
 
   const int64_t vocabulary_;
   const int64_t hidden_;
-  const int64_t sequence_;  // Of a piece.
+  const int64_t positions_;  // Of whole sequences.
+  const int64_t sequence_;   // Of a piece.
   Backend& backend_;
   const LayerWeight token_table_;
-  const LayerWeight position_table_;  // Null without.
+  const std::optional<LayerWeight> position_table_;
 };
 
 }  // namespace penstock

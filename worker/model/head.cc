@@ -14,11 +14,13 @@ float* Floats(std::byte* memory, int64_t offset) {
 }  // namespace
 
 Head::Head(const HeadShape& shape, int64_t tokens, Backend& backend,
-           const Norm& norm, const LayerWeight& weight, float loss_scale)
+           const Norm& norm, const LayerWeight& weight, float loss_scale,
+           Precision precision)
     : tokens_(tokens),
       hidden_(shape.hidden),
       vocabulary_(shape.vocabulary),
-      layout_(LayoutOfHead(shape, tokens_)),
+      type_(TypeOf(precision)),
+      layout_(LayoutOfHead(shape, tokens_, precision)),
       backend_(backend),
       norm_(norm),
       weight_(weight),
@@ -33,29 +35,26 @@ NormStatistics Head::StatisticsOf(const LayerMemory& memory,
 
 absl::Status Head::LogitsGradient(ConstTensor norm, const int32_t* labels,
                                   float* losses, Tensor logits) const {
-  RETURN_IF_ERROR(
-      backend_.Matmul({.a = norm,
-                       .b = Float32(weight_.value, vocabulary_, hidden_),
-                       .c = logits,
-                       .transpose_b = true}));
+  RETURN_IF_ERROR(backend_.Matmul({.a = norm,
+                                   .b = weight_.Matrix(vocabulary_, hidden_),
+                                   .c = logits,
+                                   .transpose_b = true}));
   return backend_.CrossEntropy(logits, labels, loss_scale_, losses);
 }
 
 absl::Status Head::ForwardRows(const LayerTokens& tokens, ConstTensor x,
                                int64_t begin, int64_t rows,
                                const LayerMemory& memory) const {
-  const Tensor norm = Float32(memory.scratch + layout_.norm, rows, hidden_);
-  const Tensor logits =
-      Float32(memory.scratch + layout_.logits, rows, vocabulary_);
-  const Tensor d_norm =
-      Float32(memory.saved + layout_.d_norm, tokens_, hidden_);
+  const Tensor norm = At(memory.scratch + layout_.norm, rows, hidden_);
+  const Tensor logits = At(memory.scratch + layout_.logits, rows, vocabulary_);
+  const Tensor d_norm = At(memory.saved + layout_.d_norm, tokens_, hidden_);
   RETURN_IF_ERROR(
       norm_.Forward(Rows(x, begin, rows), norm, StatisticsOf(memory, begin)));
   RETURN_IF_ERROR(LogitsGradient(norm, tokens.labels + begin,
                                  Floats(memory.saved, layout_.losses) + begin,
                                  logits));
   return backend_.Matmul({.a = logits,
-                          .b = Float32(weight_.value, vocabulary_, hidden_),
+                          .b = weight_.Matrix(vocabulary_, hidden_),
                           .c = Rows(d_norm, begin, rows)});
 }
 
@@ -72,16 +71,15 @@ absl::Status Head::BackwardInput(const LayerTokens& /*tokens*/, ConstTensor x,
                                  ConstTensor /*dy*/, Tensor dx,
                                  const LayerMemory& memory) {
   return norm_.BackwardInput(
-      Float32(memory.saved + layout_.d_norm, tokens_, hidden_), x,
+      At(memory.saved + layout_.d_norm, tokens_, hidden_), x,
       StatisticsOf(memory), /*addend=*/{}, dx);
 }
 
 absl::Status Head::BackwardWeightRows(const LayerTokens& tokens, ConstTensor x,
                                       int64_t begin, int64_t rows,
                                       const LayerMemory& memory) const {
-  const Tensor norm = Float32(memory.scratch + layout_.norm, rows, hidden_);
-  const Tensor logits =
-      Float32(memory.scratch + layout_.logits, rows, vocabulary_);
+  const Tensor norm = At(memory.scratch + layout_.norm, rows, hidden_);
+  const Tensor logits = At(memory.scratch + layout_.logits, rows, vocabulary_);
   RETURN_IF_ERROR(
       norm_.Apply(Rows(x, begin, rows), StatisticsOf(memory, begin), norm));
   RETURN_IF_ERROR(LogitsGradient(norm, tokens.labels + begin,
@@ -102,7 +100,7 @@ absl::Status Head::BackwardWeight(const LayerTokens& tokens, ConstTensor x,
     RETURN_IF_ERROR(BackwardWeightRows(tokens, x, begin, rows, memory));
   }
   return norm_.BackwardWeight(
-      Float32(memory.saved + layout_.d_norm, tokens_, hidden_), x,
+      At(memory.saved + layout_.d_norm, tokens_, hidden_), x,
       StatisticsOf(memory));
 }
 

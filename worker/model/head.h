@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "proto/precision.h"
 #include "proto/unit_layout.h"
 #include "worker/model/layer.h"
 #include "worker/model/norm.h"
@@ -29,7 +30,8 @@ class Head : public Layer {
  public:
   // `weight` is W. Gradients are those of loss_scale * loss.
   Head(const HeadShape& shape, int64_t tokens, Backend& backend,
-       const Norm& norm, const LayerWeight& weight, float loss_scale);
+       const Norm& norm, const LayerWeight& weight, float loss_scale,
+       Precision precision);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;
@@ -44,6 +46,10 @@ class Head : public Layer {
   absl::StatusOr<double> LossSum(const LayerMemory& memory) override;
 
  private:
+  // A [rows, cols] tensor.
+  Tensor At(std::byte* memory, int64_t rows, int64_t cols) const {
+    return {memory, rows, cols, cols, type_};
+  }
   // Of the rows from `begin` on.
   NormStatistics StatisticsOf(const LayerMemory& memory,
                               int64_t begin = 0) const;
@@ -60,6 +66,7 @@ class Head : public Layer {
   const int64_t tokens_;
   const int64_t hidden_;
   const int64_t vocabulary_;
+  const DataType type_;  // Of logits, the norm's output and its gradient.
   const HeadLayout layout_;
   Backend& backend_;
   const Norm norm_;

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "kernels/tensor.h"
+#include "proto/precision.h"
 
 namespace penstock {
 
@@ -34,9 +35,9 @@ struct LayerTokens {
 // input-gradient pass and that by a weight-gradient pass, each a separate entry
 // point; passes of other micro-batches may come in between, with other memory.
 //
-// x and y are [rows, hidden], dy and dx their gradients; x must stay as it is
-// until BackwardWeight, dy likewise. The first layer ignores x and dx, the last
-// one y and dy. None of the tensors overlap.
+// x and y are [rows, hidden], dy and dx their gradients, all of the layer's
+// precision; x must stay as it is until BackwardWeight, dy likewise. The first
+// layer ignores x and dx, the last one y and dy. None of the tensors overlap.
 //
 // Thread-compatible: the executor's thread calls.
 //
@@ -69,7 +70,21 @@ class Layer {
 struct LayerWeight {
   float* value = nullptr;
   float* gradient = nullptr;
+  // The value rounded to bfloat16, which layers of that precision read of
+  // weights of two dimensions; null else.
+  std::byte* rounded = nullptr;
+
+  // What a layer reads of a weight [rows, cols].
+  ConstTensor Matrix(int64_t rows, int64_t cols) const {
+    if (rounded == nullptr) return Float32(value, rows, cols);
+    return {rounded, rows, cols, cols, DataType::kBFloat16};
+  }
 };
+
+constexpr DataType TypeOf(Precision precision) {
+  return precision == Precision::kFp32 ? DataType::kFloat32
+                                       : DataType::kBFloat16;
+}
 
 }  // namespace penstock
 

@@ -41,10 +41,9 @@ class Linear {
   absl::Status BackwardWeight(ConstTensor x, ConstTensor dy) const;
 
  private:
-  // `data` as it lies.
-  Tensor Matrix(float* data) const {
-    return bias_ ? Float32(data, in_, out_) : Float32(data, out_, in_);
-  }
+  // Of the weight as it lies.
+  int64_t rows() const { return bias_ ? in_ : out_; }
+  int64_t cols() const { return bias_ ? out_ : in_; }
 
   Backend& backend_;
   const LayerWeight weight_;

@@ -17,9 +17,9 @@ Norm RmsNorm(const LlamaConfig& config, Backend& backend,
 
 LlamaBlock::LlamaBlock(const LlamaConfig& config, int64_t batch,
                        Backend& backend, std::span<const LayerWeight> weights,
-                       int pieces)
+                       int pieces, Precision precision)
     : memory_(ShapeOfBlock(config), batch * config.sequence_length / pieces,
-              pieces),
+              pieces, precision),
       sequence_(config.sequence_length / pieces),
       frequencies_(RopeFrequencies(config)),
       backend_(backend),

@@ -7,6 +7,7 @@
 
 #include "kernels/backend.h"
 #include "proto/llama.h"
+#include "proto/precision.h"
 #include "worker/model/attention.h"
 #include "worker/model/block_memory.h"
 #include "worker/model/layer.h"
@@ -29,7 +30,8 @@ class LlamaBlock : public Layer {
  public:
   // `weights` as UnitParameters lists a block's.
   LlamaBlock(const LlamaConfig& config, int64_t batch, Backend& backend,
-             std::span<const LayerWeight> weights, int pieces);
+             std::span<const LayerWeight> weights, int pieces,
+             Precision precision);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;

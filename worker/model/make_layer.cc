@@ -38,21 +38,22 @@ absl::Status CheckAttentionScratch(const BlockShape& shape, int64_t batch,
 std::unique_ptr<Layer> MakeHead(const Architecture& model, int64_t tokens,
                                 Backend& backend,
                                 std::span<const LayerWeight> weights,
-                                float loss_scale) {
+                                float loss_scale, Precision precision) {
   const auto* llama = std::get_if<LlamaConfig>(&model);
   const Norm norm = llama != nullptr
                         ? Norm(backend, weights[0], std::nullopt,
                                static_cast<float>(llama->rms_norm_epsilon))
                         : Norm(backend, weights[0], weights[1], kGpt2Epsilon);
   return std::make_unique<Head>(ShapeOfHead(model), tokens, backend, norm,
-                                weights.back(), loss_scale);
+                                weights.back(), loss_scale, precision);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(
     const Architecture& model, int64_t unit, int64_t batch, Backend& backend,
-    std::span<const LayerWeight> weights, float loss_scale, int pieces) {
+    std::span<const LayerWeight> weights, float loss_scale, int pieces,
+    Precision precision) {
   const int64_t sequence_length = SequenceLengthOf(model);
   PENSTOCK_CHECK(pieces >= 1 && sequence_length % pieces == 0);
   PENSTOCK_CHECK(weights.size() == UnitParameters(model, unit).size());
@@ -61,15 +62,15 @@ absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(
   }
   if (unit == UnitCount(model) - 1) {
     return MakeHead(model, batch * sequence_length / pieces, backend, weights,
-                    loss_scale);
+                    loss_scale, precision);
   }
   RETURN_IF_ERROR(CheckAttentionScratch(ShapeOfBlock(model), batch, pieces));
   if (const auto* llama = std::get_if<LlamaConfig>(&model)) {
-    return std::make_unique<LlamaBlock>(*llama, batch, backend, weights,
-                                        pieces);
+    return std::make_unique<LlamaBlock>(*llama, batch, backend, weights, pieces,
+                                        precision);
   }
   return std::make_unique<Block>(std::get<Gpt2Config>(model), batch, backend,
-                                 weights, pieces);
+                                 weights, pieces, precision);
 }
 
 }  // namespace penstock

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "kernels/backend.h"
 #include "proto/architecture.h"
+#include "proto/precision.h"
 #include "worker/model/layer.h"
 
 namespace penstock {
@@ -29,7 +30,8 @@ namespace penstock {
 //     of proto/unit_layout.h has.
 absl::StatusOr<std::unique_ptr<Layer>> MakeLayer(
     const Architecture& model, int64_t unit, int64_t batch, Backend& backend,
-    std::span<const LayerWeight> weights, float loss_scale, int pieces = 1);
+    std::span<const LayerWeight> weights, float loss_scale, int pieces = 1,
+    Precision precision = Precision::kFp32);
 
 }  // namespace penstock
 

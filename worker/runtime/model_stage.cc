@@ -16,13 +16,19 @@ int64_t Aligned(int64_t bytes) {
 }
 
 int64_t BoundaryBytes(const ModelSlice& slice) {
-  return Aligned(slice.tokens() * HiddenOf(slice.config) * 4);
+  return Aligned(slice.tokens() * HiddenOf(slice.config) *
+                 ElementBytes(slice.precision));
 }
 
 // Tokens and labels, at the beginning of `saved`.
 int64_t BatchBytes(const ModelSlice& slice) {
   if (!slice.first() && !slice.last()) return 0;
   return 2 * Aligned(slice.tokens() * 4);
+}
+
+UnitCost CostOf(const ModelSlice& slice, int64_t unit) {
+  return CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces,
+                    slice.precision);
 }
 
 struct PassCosts {
@@ -33,8 +39,7 @@ struct PassCosts {
 PassCosts MaximaOf(const ModelSlice& slice) {
   PassCosts maxima;
   for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
-    const UnitCost cost =
-        CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces);
+    const UnitCost cost = CostOf(slice, unit);
     maxima.scratch_max = std::max(maxima.scratch_max, cost.scratch_bytes);
     maxima.deferred_max = std::max(maxima.deferred_max, cost.deferred_bytes);
   }
@@ -55,8 +60,7 @@ StageSizes ModelStage::SizesOf(const ModelSlice& slice) {
   sizes.backward_workspace =
       sizes.workspace + Aligned(maxima.deferred_max) + boundary;
   for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
-    const UnitCost cost =
-        CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces);
+    const UnitCost cost = CostOf(slice, unit);
     sizes.saved += Aligned(cost.saved_bytes);
     sizes.deferred += Aligned(cost.deferred_bytes);
   }
@@ -76,8 +80,7 @@ ModelStage::ModelStage(const ModelSlice& slice, Backend& backend,
   int64_t saved = BatchBytes(slice);
   int64_t deferred = 0;
   for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
-    const UnitCost cost =
-        CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces);
+    const UnitCost cost = CostOf(slice, unit);
     UnitLayout layout;
     if (unit != slice.unit_begin) {
       layout.input = saved;
@@ -138,14 +141,15 @@ LayerTokens ModelStage::Tokens(const std::byte* saved) const {
 
 Tensor ModelStage::Boundary(std::byte* data) const {
   if (data == nullptr) return {};
-  return Float32(data, slice_.tokens(), HiddenOf(slice_.config));
+  const int64_t hidden = HiddenOf(slice_.config);
+  return {data, slice_.tokens(), hidden, hidden, TypeOf(slice_.precision)};
 }
 
 ConstTensor ModelStage::Input(const StagePass& pass, size_t unit) const {
   const std::byte* data =
       units_[unit].input < 0 ? pass.input : pass.saved + units_[unit].input;
-  if (data == nullptr) return {};
-  return Float32(data, slice_.tokens(), HiddenOf(slice_.config));
+  // An input is only read.
+  return Boundary(const_cast<std::byte*>(data));
 }
 
 absl::Status ModelStage::Forward(const StagePass& pass) {

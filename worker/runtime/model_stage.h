@@ -7,6 +7,7 @@
 
 #include "kernels/backend.h"
 #include "proto/architecture.h"
+#include "proto/precision.h"
 #include "worker/model/layer.h"
 #include "worker/runtime/batch_reader.h"
 #include "worker/runtime/stage.h"
@@ -21,6 +22,7 @@ struct ModelSlice {
   int64_t unit_end = 0;
   int64_t microbatch_size = 0;
   int pieces = 1;
+  Precision precision = Precision::kFp32;
 
   int64_t piece_length() const { return SequenceLengthOf(config) / pieces; }
   int64_t tokens() const { return microbatch_size * piece_length(); }

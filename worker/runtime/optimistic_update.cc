@@ -45,6 +45,9 @@ absl::Status OptimisticUpdate::CopyKept(Direction direction) {
           backend_.Copy(keep ? live : kept, keep ? kept : live, bytes));
       kept += bytes;
     }
+    if (direction == Direction::kRestore) {
+      RETURN_IF_ERROR(RoundSlot(slot, backend_));
+    }
   }
   return backend_.Synchronize();
 }

@@ -111,35 +111,42 @@ class Cutter {
         const bool second_use = tied && unit + 1 == UnitCount(config);
         const ParameterSlot* same = tied ? FindSlot(parameter.name) : nullptr;
         const bool counted = first_copy && (!second_use || has_embedding);
-        weights.push_back(
-            {.value = same != nullptr
-                          ? same->weight
-                          : AddSlot(parameter, index.at(parameter.name), stage,
-                                    gradient, counted),
-             .gradient = gradient});
+        const ParameterSlot& slot =
+            same != nullptr ? *same
+                            : AddSlot(parameter, index.at(parameter.name),
+                                      stage, gradient, counted);
+        weights.push_back({.value = slot.weight,
+                           .gradient = gradient,
+                           .rounded = slot.rounded});
         if (tied) tied_gradients_.push_back(gradient);
         if (gradient != nullptr) gradient += parameter.count();
       }
     }
   }
 
-  float* AddSlot(const Parameter& parameter, int64_t model_index,
-                 const StageMemory& stage, float* gradient, bool counted) {
+  const ParameterSlot& AddSlot(const Parameter& parameter, int64_t model_index,
+                               const StageMemory& stage, float* gradient,
+                               bool counted) {
     const int64_t count = parameter.count();
     std::vector<float*> versions;
+    std::vector<std::byte*> rounded;
     for (int i = 0; i < stage.versions; ++i) {
       versions.push_back(arena_.TakeFloats(count));
+      const int64_t bytes = RoundedBytes(parameter, plan_.spec.precision);
+      rounded.push_back(bytes > 0 ? arena_.Take(bytes) : nullptr);
     }
     memory_.parameters.push_back({.parameter = parameter,
                                   .model_index = model_index,
                                   .stage = stage.stage,
                                   .weight = versions.front(),
+                                  .rounded = rounded.front(),
                                   .versions = versions,
+                                  .rounded_versions = rounded,
                                   .gradient = gradient,
                                   .first_moment = arena_.TakeFloats(count),
                                   .second_moment = arena_.TakeFloats(count),
                                   .counted = counted});
-    return memory_.parameters.back().weight;
+    return memory_.parameters.back();
   }
 
   void CutTied() {
@@ -214,7 +221,8 @@ StageSizes SizesOf(const Plan& plan, int stage) {
          .unit_begin = slice.unit_begin,
          .unit_end = slice.unit_end,
          .microbatch_size = plan.spec.batch.micro_batch_size,
-         .pieces = plan.pieces});
+         .pieces = plan.pieces,
+         .precision = plan.spec.precision});
   }
   return SimStage(std::get<SimModel>(plan.spec.model.architecture),
                   slice.unit_end - slice.unit_begin, IsFirstStage(plan, stage),

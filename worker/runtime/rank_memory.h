@@ -15,14 +15,20 @@
 
 namespace penstock {
 
-// One weight tensor that this rank holds, float32, [parameter.count()] each.
+// One weight tensor that this rank holds, [parameter.count()] each, float32 but
+// for the rounded copies, which are bfloat16.
 struct ParameterSlot {
   Parameter parameter;
   int64_t model_index = 0;  // In AllParameters.
   int stage = 0;
   float* weight = nullptr;  // The newest version.
-  // A buffer for each version that the stage holds at once; weight is one.
+  // What layers read of it instead; null where they read the weight itself: in
+  // fp32, and of vectors.
+  std::byte* rounded = nullptr;
+  // A buffer for each version that the stage holds at once, and its rounded
+  // copy or null; weight and rounded are one of them.
   std::vector<float*> versions;
+  std::vector<std::byte*> rounded_versions;
   float* gradient = nullptr;
   float* first_moment = nullptr;
   float* second_moment = nullptr;

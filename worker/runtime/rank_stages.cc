@@ -33,6 +33,7 @@ std::vector<LayerWeight> InBuffer(const RankMemory& memory,
                        return s.versions.front() == weight.value;
                      });
     weight.value = slot->versions[buffer];
+    weight.rounded = slot->rounded_versions[buffer];
   }
   return weights;
 }
@@ -62,7 +63,7 @@ class StageMaker {
               *config, unit, batch, backend_,
               InBuffer(memory_, stage.unit_weights[unit - slice.unit_begin],
                        buffer),
-              LossScale(plan_), plan_.pieces));
+              LossScale(plan_), plan_.pieces, plan_.spec.precision));
       layers.push_back(std::move(layer));
     }
     return std::make_unique<ModelStage>(
@@ -70,7 +71,8 @@ class StageMaker {
                    .unit_begin = slice.unit_begin,
                    .unit_end = slice.unit_end,
                    .microbatch_size = batch,
-                   .pieces = plan_.pieces},
+                   .pieces = plan_.pieces,
+                   .precision = plan_.spec.precision},
         backend_, data_, std::move(layers));
   }
 

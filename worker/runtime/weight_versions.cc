@@ -95,6 +95,7 @@ absl::Status WeightVersions::MoveNewest(int stage, int from, int to) {
   for (ParameterSlot& slot : memory_.parameters) {
     if (slot.stage != stage) continue;
     slot.weight = slot.versions[to];
+    slot.rounded = slot.rounded_versions[to];
     RETURN_IF_ERROR(backend_.Copy(
         reinterpret_cast<const std::byte*>(slot.versions[from]),
         reinterpret_cast<std::byte*>(slot.weight), slot.parameter.count() * 4));

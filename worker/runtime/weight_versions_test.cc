@@ -3,6 +3,10 @@
 
 #include "worker/runtime/weight_versions.h"
 
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -18,12 +22,18 @@ class WeightVersionsTest : public testing::Test {
     plan_.ranks.push_back({.program = ParseProgram(program).value()});
     memory_.stages.push_back({.stage = 0, .versions = buffers});
     values_.resize(buffers);
+    rounded_.resize(buffers);
     ParameterSlot slot{.parameter = {.name = "w", .shape = {1}},
                        .gradient = &gradient_,
                        .first_moment = &moments_[0],
                        .second_moment = &moments_[1]};
-    for (float& value : values_) slot.versions.push_back(&value);
+    for (int i = 0; i < buffers; ++i) {
+      slot.versions.push_back(&values_[i]);
+      slot.rounded_versions.push_back(
+          reinterpret_cast<std::byte*>(&rounded_[i]));
+    }
     slot.weight = slot.versions.front();
+    slot.rounded = slot.rounded_versions.front();
     memory_.parameters.push_back(slot);
     memory_.stages[0].gradients = &gradient_;
     memory_.stages[0].gradient_count = 1;
@@ -34,7 +44,10 @@ class WeightVersionsTest : public testing::Test {
     gradient_ = 1;
     ASSERT_TRUE(versions_->Update(/*step=*/1, 0, version).ok());
     EXPECT_EQ(gradient_, 0);
-    EXPECT_EQ(memory_.parameters[0].weight, &values_[BufferOf(version)]);
+    const int buffer = BufferOf(version);
+    EXPECT_EQ(memory_.parameters[0].weight, &values_[buffer]);
+    EXPECT_NEAR(std::bit_cast<float>(uint32_t{rounded_[buffer]} << 16),
+                values_[buffer], std::abs(values_[buffer]) / 256);
   }
 
   int BufferOf(int version) const { return versions_->BufferOf(0, version); }
@@ -43,6 +56,7 @@ class WeightVersionsTest : public testing::Test {
   Plan plan_;
   RankMemory memory_;
   std::vector<float> values_;
+  std::vector<uint16_t> rounded_;  // bfloat16.
   float gradient_ = 0;
   float moments_[2] = {};
   std::optional<WeightVersions> versions_;
@@ -57,9 +71,11 @@ TEST_F(WeightVersionsTest, AVersionStaysUntilItsLastUse) {
   EXPECT_NE(BufferOf(1), BufferOf(0));
   EXPECT_NE(values_[BufferOf(1)], values_[BufferOf(0)]);
   const float first = values_[BufferOf(1)];
+  const uint16_t first_rounded = rounded_[BufferOf(1)];
   Update(2);
   EXPECT_EQ(BufferOf(2), 0);
   EXPECT_EQ(values_[BufferOf(1)], first);
+  EXPECT_EQ(rounded_[BufferOf(1)], first_rounded);
   Update(3);
   // Version 2 is used after it, version 1 is not.
   EXPECT_NE(BufferOf(3), BufferOf(2));

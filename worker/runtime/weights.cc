@@ -55,6 +55,7 @@ absl::Status LoadSlot(const Plan& plan, WeightSource* source, Backend& backend,
     RETURN_IF_ERROR(source->ReadWeight(slot.parameter, values));
   }
   RETURN_IF_ERROR(CopyFloats(backend, values, slot.weight));
+  RETURN_IF_ERROR(RoundSlot(slot, backend));
   std::vector<float> squares(count, 0.0f);
   std::fill(values.begin(), values.end(), 0.0f);
   if (source != nullptr && source->has_moments()) {
@@ -80,9 +81,16 @@ float LearningRateOf(const JobSpec& spec, int64_t step) {
   return static_cast<float>(LearningRate(spec.optimizer, step, spec.steps));
 }
 
+absl::Status RoundSlot(const ParameterSlot& slot, Backend& backend) {
+  if (slot.rounded == nullptr) return absl::OkStatus();
+  const int64_t count = slot.parameter.count();
+  return backend.Round(Float32(slot.weight, 1, count),
+                       {slot.rounded, 1, count, count, DataType::kBFloat16});
+}
+
 absl::Status UpdateSlot(const AdamWSpec& adamw, const WeightUpdate& update,
                         const ParameterSlot& slot, Backend& backend) {
-  return backend.AdamW(
+  RETURN_IF_ERROR(backend.AdamW(
       {.weight = slot.weight,
        .gradient = slot.gradient,
        .first_moment = slot.first_moment,
@@ -96,7 +104,8 @@ absl::Status UpdateSlot(const AdamWSpec& adamw, const WeightUpdate& update,
        .weight_decay = slot.parameter.shape.size() >= 2
                            ? static_cast<float>(adamw.weight_decay)
                            : 0.0f,
-       .step = update.number});
+       .step = update.number}));
+  return RoundSlot(slot, backend);
 }
 
 absl::Status ApplyAdamW(const JobSpec& spec, int64_t step, float clip_factor,

@@ -31,7 +31,12 @@ struct WeightUpdate {
 // The learning rate of a step of the job.
 float LearningRateOf(const JobSpec& spec, int64_t step);
 
-// Updates one weight; its gradient stays.
+// Makes the copy that layers read, if any, of what the weight is.
+//
+// Errors: those of Backend.
+absl::Status RoundSlot(const ParameterSlot& slot, Backend& backend);
+
+// Updates one weight and the copy that layers read; its gradient stays.
 //
 // Errors: those of Backend.
 absl::Status UpdateSlot(const AdamWSpec& adamw, const WeightUpdate& update,
