@@ -3,6 +3,7 @@
 #include <thread>
 #include <utility>
 
+#include "proto/base/check.h"
 #include "proto/base/clock.h"
 #include "proto/base/mutex.h"
 #include "proto/base/status_macros.h"
@@ -11,16 +12,19 @@
 #include "worker/link/fake_nccl_links.h"
 #include "worker/link/grpc_link.h"
 #include "worker/link/local_link.h"
+#include "worker/link/staged_link.h"
 #include "worker/runtime/message_tag.h"
 #include "worker/runtime/peers.h"
 
 namespace penstock {
 namespace {
 
+constexpr int kNcclVersion = 22809;
 constexpr absl::Duration kConnectMax = absl::Seconds(30);
 
+// Of the host's memory, or, with `make_copies`, of devices'.
 absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeGrpcLinks(
-    const Plan& plan, int peers) {
+    const Plan& plan, int peers, const CopyQueueMaker& make_copies) {
   std::vector<std::unique_ptr<GrpcLink>> links;
   std::vector<std::string> addresses;
   for (int self = 0; self < peers; ++self) {
@@ -36,7 +40,15 @@ absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeGrpcLinks(
   std::vector<std::unique_ptr<Link>> connected;
   for (std::unique_ptr<GrpcLink>& link : links) {
     RETURN_IF_ERROR(link->Connect(addresses, SteadyNow() + kConnectMax));
-    connected.push_back(std::move(link));
+    if (make_copies == nullptr) {
+      connected.push_back(std::move(link));
+      continue;
+    }
+    StagedLink::Options staging{.peers = peers, .on_device = IsTensor};
+    ASSIGN_OR_RETURN(staging.out, make_copies());
+    ASSIGN_OR_RETURN(staging.in, make_copies());
+    connected.push_back(
+        std::make_unique<StagedLink>(std::move(link), std::move(staging)));
   }
   return connected;
 }
@@ -55,17 +67,15 @@ absl::StatusOr<std::vector<std::unique_ptr<NcclLink>>> MakeNcclLinks(
   return MakeFakeNcclLinks(nccl, PeerNames(plan), edges, groups, IsTensor);
 }
 
-// Copies tensors within a device, and the rest within the host.
+// Copies within a device. Thread-safe.
 class DeviceCopier {
  public:
   explicit DeviceCopier(std::unique_ptr<Backend> backend)
       : backend_(std::move(backend)) {}
 
-  absl::Status Copy(const MessageKey& key, std::span<const std::byte> from,
-                    std::span<std::byte> to) {
-    if (!IsTensor(key)) return LocalHub::CopyOnHost(key, from, to);
+  absl::Status Copy(const std::byte* from, std::byte* to, size_t bytes) {
     MutexLock lock(mutex_);
-    RETURN_IF_ERROR(backend_->Copy(from.data(), to.data(), std::ssize(from)));
+    RETURN_IF_ERROR(backend_->Copy(from, to, static_cast<int64_t>(bytes)));
     return backend_->Synchronize();
   }
 
@@ -74,14 +84,30 @@ class DeviceCopier {
   const std::unique_ptr<Backend> backend_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Null where the host can copy.
+absl::StatusOr<std::shared_ptr<DeviceCopier>> MakeCopier(
+    const BackendMaker& make_backend) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_backend());
+  if (backend->host_memory()) return nullptr;
+  return std::make_shared<DeviceCopier>(std::move(backend));
+}
+
+FakeNccl::Copier NcclCopier(const std::shared_ptr<DeviceCopier>& device) {
+  if (device == nullptr) return FakeNccl::CopyOnHost;
+  return [device](const std::byte* from, std::byte* to, size_t bytes) {
+    PENSTOCK_CHECK(device->Copy(from, to, bytes).ok());
+  };
+}
+
 absl::StatusOr<std::vector<std::unique_ptr<Link>>> MakeLocalLinks(
     int peers, const BackendMaker& make_backend) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, make_backend());
+  ASSIGN_OR_RETURN(const std::shared_ptr<DeviceCopier> device,
+                   MakeCopier(make_backend));
   LocalHub::Copier copier = LocalHub::CopyOnHost;
-  if (!backend->host_memory()) {
-    const auto device = std::make_shared<DeviceCopier>(std::move(backend));
-    copier = [device](const auto& key, auto from, auto to) {
-      return device->Copy(key, from, to);
+  if (device != nullptr) {
+    copier = [device](const MessageKey& key, auto from, auto to) {
+      if (!IsTensor(key)) return LocalHub::CopyOnHost(key, from, to);
+      return device->Copy(from.data(), to.data(), from.size());
     };
   }
   const std::shared_ptr<LocalHub> hub = LocalHub::Create(peers, copier);
@@ -100,7 +126,9 @@ class InProcessJob {
     const int peers =
         static_cast<int>(plan_.ranks.size() * plan_.spec.parallelism.data);
     RETURN_IF_ERROR(PrepareTrainers(peers));
-    FakeNccl nccl;
+    ASSIGN_OR_RETURN(const std::shared_ptr<DeviceCopier> device,
+                     MakeCopier(options_.make_backend));
+    FakeNccl nccl(kNcclVersion, NcclCopier(device));
     std::vector<LinkGroup*> groups(peers);
     std::vector<std::unique_ptr<Link>> links;
     RETURN_IF_ERROR(MakeLinks(peers, nccl, links, groups));
@@ -130,7 +158,8 @@ class InProcessJob {
                          std::vector<std::unique_ptr<Link>>& links,
                          std::vector<LinkGroup*>& groups) {
     if (options_.link == LinkKind::kGrpc) {
-      ASSIGN_OR_RETURN(links, MakeGrpcLinks(plan_, peers));
+      ASSIGN_OR_RETURN(links,
+                       MakeGrpcLinks(plan_, peers, options_.make_copies));
     } else if (options_.link == LinkKind::kLocal) {
       ASSIGN_OR_RETURN(links, MakeLocalLinks(peers, options_.make_backend));
     } else {

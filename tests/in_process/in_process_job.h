@@ -12,6 +12,7 @@
 #include "proto/file/disk.h"
 #include "proto/metrics.h"
 #include "proto/plan.h"
+#include "worker/executor/executor_device.h"
 #include "worker/link/link.h"
 #include "worker/runtime/backend_maker.h"
 #include "worker/runtime/trainer.h"
@@ -24,6 +25,8 @@ enum class LinkKind { kLocal, kGrpc, kNccl };
 struct InProcessOptions {
   // Of every rank.
   BackendMaker make_backend = MakeCpuBackend;
+  // For kGrpc between devices whose memory the host cannot read; null else.
+  CopyQueueMaker make_copies = nullptr;
   LinkKind link = LinkKind::kLocal;
   // Paths of the plan must lie below it.
   std::string root;

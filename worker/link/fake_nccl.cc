@@ -9,6 +9,10 @@
 
 namespace penstock {
 
+void FakeNccl::CopyOnHost(const std::byte* from, std::byte* to, size_t bytes) {
+  std::memcpy(to, from, bytes);
+}
+
 void FakeNccl::FailInit(const absl::Status& status) {
   MutexLock lock(mutex_);
   init_failure_ = status;
@@ -267,12 +271,12 @@ bool FakeNccl::MoveTransfer(Comm& comm, Transfer& transfer) {
     return false;
   }
   if (IsAskedFor(halfway_, comm)) {
-    std::memcpy(match->target, transfer.source, transfer.bytes / 2);
+    copier_(transfer.source, match->target, transfer.bytes / 2);
     stalled_.merge(halfway_);
     ++stopped_;
     return false;
   }
-  std::memcpy(match->target, transfer.source, transfer.bytes);
+  copier_(transfer.source, match->target, transfer.bytes);
   match->done = true;
   transfer.done = true;
   return true;

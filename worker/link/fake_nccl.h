@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "proto/base/mutex.h"
@@ -17,9 +19,9 @@
 namespace penstock {
 
 // NCCL and the CUDA runtime as far as the nccl link uses them, with all members
-// of all communicators in one process and the host's memory for the device's.
-// As strict as the real ones where they hang or corrupt memory in silence, and
-// as bad as they can be on request.
+// of all communicators in one process, by default with the host's memory for
+// the device's. As strict as the real ones where they hang or corrupt memory in
+// silence, and as bad as they can be on request.
 //
 // Like NCCL 2.28: one communicator is one queue per member; a group of
 // transfers begins when the one before it is done here, and moves when the
@@ -32,7 +34,13 @@ namespace penstock {
 // "rank 0 to rank 1"; an empty part means all.
 class FakeNccl : public NcclLibrary, public CudaStreams {
  public:
-  explicit FakeNccl(int version = 22809) : version_(version) {}
+  // Copies between what the tests have for devices' memory.
+  using Copier =
+      std::function<void(const std::byte* from, std::byte* to, size_t bytes)>;
+  static void CopyOnHost(const std::byte* from, std::byte* to, size_t bytes);
+
+  explicit FakeNccl(int version = 22809, Copier copier = CopyOnHost)
+      : version_(version), copier_(std::move(copier)) {}
 
   // What goes wrong from now on.
   void FailInit(const absl::Status& status);
@@ -140,6 +148,7 @@ class FakeNccl : public NcclLibrary, public CudaStreams {
   void Drop(Comm& comm) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const int version_;
+  const Copier copier_;
   Mutex mutex_;
   CondVar changed_;
   // Never shrinks: what was freed is known.
