@@ -13,12 +13,12 @@ namespace penstock::gpu {
 struct ModelCheckOptions {
   std::string kind = "cpu";   // Of the device that is checked, for its plans.
   BackendMaker make_backend;  // Likewise.
-  // Two blocks of 16 columns, few steps and shapes: for emulated devices.
+  // One block of 16 columns, few steps and shapes: for emulated devices.
   bool tiny = false;
 };
 
-// Trains a GPT-2 and a Llama on random tokens by the runtime that executors
-// have, with each rank as a thread:
+// Trains a GPT-2 and a Llama on random tokens, in float32 and in bfloat16, by
+// the runtime that executors have, with each rank as a thread:
 //
 // 1. The device against the CPU: the loss and the gradient norm of each step,
 //    and how far off each weight ends, as a share of how far training moved it.

@@ -162,7 +162,7 @@ check_numbers() {
   for suite in "${SUITES[@]}"; do
     check "suite_$suite" 60 "backend_${suite}_test" --gtest_filter="*$device*"
   done
-  check model 90 model_check --device "$device"
+  check model 120 model_check --device "$device"
   [ "$device" = cpu ] && return
   check kernels 120 kernel_check
   check backend 120 backend_check

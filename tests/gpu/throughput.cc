@@ -33,6 +33,7 @@ absl::StatusOr<Throughput> Measure(const Workload& workload, int64_t stages,
                    RandomTokens::Create(VocabularyOf(workload.model),
                                         (steps + 1) * tokens_per_step + 1));
   JobSpec spec = tokens.Spec(workload.name, workload.model);
+  spec.precision = options.precision;
   spec.batch = workload.batch;
   spec.parallelism.pipeline = stages;
   spec.steps = steps + 1;

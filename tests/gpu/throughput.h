@@ -14,6 +14,7 @@ namespace penstock::gpu {
 struct ThroughputOptions {
   std::string kind = "cpu";  // Of the device, for plans.
   BackendMaker make_backend;
+  Precision precision = Precision::kBf16;
   int64_t warmup = 5;
   int64_t steps = 20;
   // Bytes of the device in use now; asked when all steps are made.

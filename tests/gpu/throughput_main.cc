@@ -27,6 +27,7 @@ using nlohmann::json;
 
 struct Flags {
   std::string kind = "cpu";
+  bool fp32 = false;
   bool small = false;
   bool list = false;
   std::string path;
@@ -40,6 +41,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_flag("--list", flags.list, "print the workloads, and that is all");
   AddDeviceFlag(app, flags.kind)->required(false);
   app.add_option("--json", flags.path, "file for the results")->required();
+  app.add_flag("--fp32", flags.fp32, "in float32, not in bfloat16");
   app.add_flag("--small", flags.small, "shapes for a CPU");
   app.add_option("--only", flags.only, "names of workloads; default: all");
   app.add_option("--stages", flags.stages, "virtual stages, one after another");
@@ -134,6 +136,7 @@ class Results {
         {.kind = flags_.kind,
          .make_backend =
              MakerOf(flags_.kind, {.attention = AttentionForm::kFast}),
+         .precision = flags_.fp32 ? Precision::kFp32 : Precision::kBf16,
          .warmup = flags_.warmup,
          .steps = flags_.steps,
          .used_bytes = [this] { return UsedBytes(flags_.kind); }});
