@@ -28,8 +28,9 @@ using Incarnation = uint64_t;
 struct DeviceShape {
   std::string kind = "cpu";  // "cpu" or "cuda".
   int64_t memory_bytes = 0;
-  double flops_per_second = 0;
-  int nccl_version = 0;  // 22809 is 2.28.9; 0: there is none.
+  double flops_per_second = 0;       // Of float32 products.
+  double bf16_flops_per_second = 0;  // 0: as many.
+  int nccl_version = 0;              // 22809 is 2.28.9; 0: there is none.
 
   friend bool operator==(const DeviceShape&, const DeviceShape&) = default;
 };

@@ -65,6 +65,7 @@ internal::v1::DeviceReport DeviceToProto(const DeviceReport& device) {
   message.set_kind(device.shape.kind);
   message.set_memory_bytes(device.shape.memory_bytes);
   message.set_flops_per_second(device.shape.flops_per_second);
+  message.set_bf16_flops_per_second(device.shape.bf16_flops_per_second);
   message.set_nccl_version(device.shape.nccl_version);
   message.set_state(StateToProto(device.state));
   if (device.assignment) {
@@ -112,10 +113,14 @@ absl::Status CheckBounds(const internal::v1::DeviceReport& message) {
   }
   if (message.memory_bytes() < 0 ||
       !std::isfinite(message.flops_per_second()) ||
-      message.flops_per_second() < 0) {
-    return absl::InvalidArgumentError(
-        fmt::format("memory_bytes, flops_per_second: {}, {}: at least 0",
-                    message.memory_bytes(), message.flops_per_second()));
+      message.flops_per_second() < 0 ||
+      !std::isfinite(message.bf16_flops_per_second()) ||
+      message.bf16_flops_per_second() < 0) {
+    return absl::InvalidArgumentError(fmt::format(
+        "memory_bytes, flops_per_second, bf16_flops_per_second: {}, {}, {}: at "
+        "least 0",
+        message.memory_bytes(), message.flops_per_second(),
+        message.bf16_flops_per_second()));
   }
   return absl::OkStatus();
 }
@@ -124,7 +129,8 @@ absl::StatusOr<DeviceReport> DeviceFromProto(
     const internal::v1::DeviceReport& message) {
   DeviceReport device{
       .shape = {message.kind(), message.memory_bytes(),
-                message.flops_per_second(), message.nccl_version()},
+                message.flops_per_second(), message.bf16_flops_per_second(),
+                message.nccl_version()},
       .revision = message.revision(),
       .transport_address = message.transport_address(),
       .failure =

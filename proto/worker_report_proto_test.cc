@@ -6,11 +6,12 @@ namespace penstock {
 namespace {
 
 WorkerReport FullReport() {
-  DeviceReport running{.shape = {"cuda", int64_t{80} << 30, 1.5e13, 22809},
-                       .state = DeviceState::kRunning,
-                       .assignment = Assignment{"a", 3, 1, 2},
-                       .transport_address = "w1:4711",
-                       .communicators = {{.communicator = {false, {5, 4}}}}};
+  DeviceReport running{
+      .shape = {"cuda", int64_t{80} << 30, 1.5e13, 4e14, 22809},
+      .state = DeviceState::kRunning,
+      .assignment = Assignment{"a", 3, 1, 2},
+      .transport_address = "w1:4711",
+      .communicators = {{.communicator = {false, {5, 4}}}}};
   running.progress = {7, 3, "2F0", 1000, 2000, "/state/step-5", 5};
   running.metrics = {{.step = 6, .loss = 1.25}, {.step = 7, .loss = 1.0}};
   running.traces = {{.step = 7,
@@ -101,6 +102,7 @@ TEST(WorkerReportProtoTest, RefusesReportsThatNoWorkerSends) {
         refused([](Device& d) { d.set_state(internal::v1::FAILED); }),
         refused([](Device& d) { d.set_failure_code(3); }),
         refused([](Device& d) { d.set_memory_bytes(-1); }),
+        refused([](Device& d) { d.set_bf16_flops_per_second(-1); }),
         refused([](Device& d) { d.set_nccl_version(-1); }),
         refused([](Device& d) { d.add_communicators(); }),
         refused([](Device& d) { d.mutable_assignment()->set_rank(-1); }),

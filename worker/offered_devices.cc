@@ -38,7 +38,8 @@ OfferedDevice Offer(const CudaDevice& device, int sharers, int ordinal,
                     .memory_bytes = choices.memory_bytes > 0
                                         ? choices.memory_bytes
                                         : device.memory_bytes / sharers,
-                    .flops_per_second = device.flops_per_second},
+                    .flops_per_second = device.flops_per_second,
+                    .bf16_flops_per_second = device.bfloat16_flops_per_second},
           .environment = CudaEnvironment(
               device.index, std::getenv("CUDA_VISIBLE_DEVICES"), sharers > 1,
               fmt::format("{}-{}", choices.name, ordinal))};

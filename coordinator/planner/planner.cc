@@ -43,6 +43,18 @@ absl::Status CheckDevices(const JobSpec& spec,
   return absl::OkStatus();
 }
 
+// With the speeds that they have in the job's precision.
+std::vector<DeviceShape> AtPrecision(const JobSpec& spec,
+                                     std::vector<DeviceShape> devices) {
+  if (spec.precision != Precision::kBf16) return devices;
+  for (DeviceShape& device : devices) {
+    if (device.bf16_flops_per_second > 0) {
+      device.flops_per_second = device.bf16_flops_per_second;
+    }
+  }
+  return devices;
+}
+
 // Per rank, the least of its devices in all replicas.
 std::vector<DeviceShape> LeastDevices(const std::vector<DeviceShape>& devices,
                                       int64_t ranks) {
@@ -438,7 +450,7 @@ absl::StatusOr<Plan> MakePlan(const JobSpec& spec,
                               const LinkShape& link) {
   RETURN_IF_ERROR(CheckDevices(spec, devices));
   std::vector<DeviceShape> least =
-      LeastDevices(devices, spec.parallelism.pipeline);
+      LeastDevices(AtPrecision(spec, devices), spec.parallelism.pipeline);
   EvenOutSpeeds(least);
   absl::StatusOr<Plan> plan = spec.parallelism.schedule == kAutoSchedule
                                   ? ChooseForJob(spec, least, link)

@@ -100,6 +100,31 @@ TEST(PlannerTest, TheHeadCountsForTheCut) {
   EXPECT_EQ(even->stages[0].unit_end, 5);
 }
 
+TEST(PlannerTest, CountsOnTheSpeedOfTheJobsPrecision) {
+  JobSpec spec = Gpt2Job(2);
+  std::vector<DeviceShape> devices = Devices(2, 8 * kGibibyte);
+  spec.device = DeviceChoice::kCuda;
+  for (DeviceShape& device : devices) {
+    device.kind = "cuda";
+    device.bf16_flops_per_second = 4 * device.flops_per_second;
+  }
+  const auto fp32 = MakePlan(spec, devices);
+  spec.precision = Precision::kBf16;
+  const auto bf16 = MakePlan(spec, devices);
+  ASSERT_TRUE(fp32.ok() && bf16.ok());
+  EXPECT_NEAR(
+      absl::FDivDuration(bf16->stages[0].forward, fp32->stages[0].forward),
+      0.25, 0.01);
+  EXPECT_LT(bf16->step_time, fp32->step_time);
+}
+
+TEST(PlannerTest, RefusesDevicesOfTwoKinds) {
+  std::vector<DeviceShape> devices = Devices(2, 8 * kGibibyte);
+  devices[1].kind = "cuda";
+  EXPECT_EQ(MakePlan(Gpt2Job(2), devices).status().message(),
+            "a cpu and a cuda device; a job takes one kind");
+}
+
 // Its blocks are equal, and no schedule that the planner knows is another for a
 // Llama; keys and values that heads share take less memory.
 TEST(PlannerTest, PlansALlama) {
