@@ -13,8 +13,6 @@
 namespace penstock::cuda {
 namespace {
 
-constexpr int kNotReady = 600;  // cudaErrorNotReady
-
 absl::Status CheckIndex(const Runtime& runtime, int index) {
   ASSIGN_OR_RETURN(const int count, CountDevices(runtime));
   if (index >= 0 && index < count) return absl::OkStatus();
@@ -154,7 +152,7 @@ absl::Status Device::Wait() {
   const absl::Time begin = wait_.now();
   for (;;) {
     const int error = runtime_.stream_query(stream);
-    if (error != kNotReady) {
+    if (error != cudaErrorNotReady) {
       return Checked(error, fmt::format("waiting for CUDA device {}", index_));
     }
     // What another thread waits for may show first that the device is lost.

@@ -1,8 +1,7 @@
 // Stands for make_cuda_backend.cc in tests: the backend and its kernels on the
-// emulator, with memory and products of the host.
+// emulator, with products of the host.
 
 #include <cuda_bf16.h>
-#include <cuda_runtime.h>
 
 #include <utility>
 
@@ -10,9 +9,10 @@
 #include "kernels/cuda/copy_queue.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/emulator/runtime.h"
+#include "kernels/cuda/emulator/streams.h"
 #include "kernels/cuda/list_devices.h"
 #include "kernels/cuda/products.h"
-#include "kernels/cuda/runtime.h"
 #include "kernels/cuda/wait_options.h"
 #include "kernels/cuda_devices.h"
 #include "proto/base/status_macros.h"
@@ -20,62 +20,6 @@
 namespace penstock {
 namespace cuda {
 namespace {
-
-template <int kValue>
-cudaError_t Answer(int* value) {
-  *value = kValue;
-  return cudaSuccess;
-}
-
-cudaError_t Capability(int /*device*/, int* capability) {
-  return Answer<90>(capability);
-}
-
-cudaError_t Properties(int /*device*/, DeviceProperties* properties) {
-  *properties = {.name = "emulated",
-                 .memory_bytes = size_t{16} << 30,
-                 .multiprocessors = 1,
-                 .clock_khz = 1000};
-  return cudaSuccess;
-}
-
-cudaError_t SetDevice(int /*device*/) { return cudaSuccess; }
-
-cudaError_t CreateStream(cudaStream_t* /*stream*/) { return cudaSuccess; }
-
-cudaError_t Accept(cudaStream_t /*stream*/) { return cudaSuccess; }
-
-cudaError_t MemoryInfo(size_t* free, size_t* total) {
-  *free = *total = 0;
-  return cudaSuccess;
-}
-
-cudaError_t CopyAsync(void* to, const void* from, size_t bytes,
-                      cudaStream_t stream) {
-  return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream);
-}
-
-cudaError_t SetAsync(void* memory, int value, size_t bytes,
-                     cudaStream_t /*stream*/) {
-  return cudaMemset(memory, value, bytes);
-}
-
-constexpr Runtime kEmulatedRuntime{.driver_get_version = Answer<13000>,
-                                   .runtime_get_version = Answer<13000>,
-                                   .get_device_count = Answer<1>,
-                                   .compute_capability = Capability,
-                                   .get_properties = Properties,
-                                   .set_device = SetDevice,
-                                   .stream_create = CreateStream,
-                                   .stream_destroy = Accept,
-                                   .stream_query = Accept,
-                                   .malloc = cudaMalloc,
-                                   .free = cudaFree,
-                                   .mem_get_info = MemoryInfo,
-                                   .host_alloc = cudaMalloc,
-                                   .host_free = cudaFree,
-                                   .memcpy_async = CopyAsync,
-                                   .memset_async = SetAsync};
 
 float Read(const ConstTensor& x, int64_t row, int64_t col) {
   const int64_t i = row * x.stride + col;
@@ -86,11 +30,13 @@ float Read(const ConstTensor& x, int64_t row, int64_t col) {
 
 class HostProducts final : public Products {
  public:
-  absl::Status Run(cudaStream_t /*stream*/, const MatmulArgs& args,
+  absl::Status Run(cudaStream_t stream, const MatmulArgs& args,
                    const Workspace& /*workspace*/) override {
-    for (int64_t m = 0; m < args.c.rows; ++m) {
-      for (int64_t n = 0; n < args.c.cols; ++n) Write(args, m, n);
-    }
+    emulator::Enqueue(stream, [args] {
+      for (int64_t m = 0; m < args.c.rows; ++m) {
+        for (int64_t n = 0; n < args.c.cols; ++n) Write(args, m, n);
+      }
+    });
     return absl::OkStatus();
   }
 
@@ -119,7 +65,7 @@ class HostProducts final : public Products {
 absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
     int device, const CudaOptions& options) {
   ASSIGN_OR_RETURN(auto opened,
-                   cuda::Device::Open(cuda::kEmulatedRuntime, device,
+                   cuda::Device::Open(cuda::emulator::EmulatedRuntime(), device,
                                       cuda::SteadyWait(options.wait_max)));
   return cuda::MakeBackend(std::move(opened),
                            std::make_unique<cuda::HostProducts>(), nullptr);
@@ -128,13 +74,13 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
 absl::StatusOr<std::unique_ptr<CopyQueue>> MakeCudaCopyQueue(
     int device, absl::Duration wait_max) {
   ASSIGN_OR_RETURN(auto opened,
-                   cuda::Device::Open(cuda::kEmulatedRuntime, device,
+                   cuda::Device::Open(cuda::emulator::EmulatedRuntime(), device,
                                       cuda::SteadyWait(wait_max)));
   return cuda::MakeCopyQueue(std::move(opened));
 }
 
 absl::StatusOr<std::vector<CudaDevice>> ListCudaDevices() {
-  return cuda::ListDevices(cuda::kEmulatedRuntime);
+  return cuda::ListDevices(cuda::emulator::EmulatedRuntime());
 }
 
 }  // namespace penstock

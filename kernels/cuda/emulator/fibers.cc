@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "proto/base/check.h"
-#include "proto/base/mutex.h"
 
 namespace penstock::cuda::emulator {
 namespace {
@@ -30,9 +29,6 @@ struct Fiber {
   std::array<uint64_t, 2> passed = {};
   unsigned exchanges = 0;
 };
-
-// Held while a grid runs: shared memory and indices are there once.
-Mutex grid_mutex;
 
 // The block that runs.
 struct Block {
@@ -137,7 +133,6 @@ void RunBlock(const Index& size, bool backwards) {
 
 void RunGrid(const Index& grid, const Index& size,
              const std::function<void()>& thread) {
-  MutexLock lock(grid_mutex);
   block.thread = &thread;
   block_size = size;
   grid_size = grid;

@@ -7,9 +7,9 @@
 namespace penstock::cuda::emulator {
 
 // Runs CUDA's blocks of threads on the calling thread, one block after the
-// other and one grid after the other, each of its threads a fiber that goes on
-// until it waits for others. The order in which they go on is as unlike a
-// device's as barriers allow, so that missing ones show.
+// other, each of its threads a fiber that goes on until it waits for others.
+// The order in which they go on is as unlike a device's as barriers allow, so
+// that missing ones show. One grid runs at a time: streams.h sees to that.
 
 struct Index {
   unsigned x = 0;

@@ -12,9 +12,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <numbers>
+#include <tuple>
 #include <utility>
 
+#include "kernels/cuda/emulator/device_memory.h"
 #include "kernels/cuda/emulator/fibers.h"
+#include "kernels/cuda/emulator/streams.h"
 
 #define __global__
 #define __device__
@@ -75,48 +78,64 @@ T __shfl_xor_sync(unsigned /*mask*/, T value, int lane_mask) {
 template <typename... Parameters>
 cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid,
                              dim3 block, void** args, size_t /*shared_bytes*/,
-                             cudaStream_t /*stream*/) {
+                             cudaStream_t stream) {
   if (grid.x * grid.y * grid.z == 0 || block.x * block.y * block.z > 1024) {
     return cudaErrorInvalidValue;
   }
-  const auto run = [&]<size_t... I>(std::index_sequence<I...>) {
-    kernel(*static_cast<Parameters*>(args[I])...);
+  const auto copy = [&]<size_t... I>(std::index_sequence<I...>) {
+    return std::tuple<Parameters...>(*static_cast<Parameters*>(args[I])...);
   };
-  penstock::cuda::emulator::RunGrid(
-      {grid.x, grid.y, grid.z}, {block.x, block.y, block.z},
-      [&] { run(std::index_sequence_for<Parameters...>()); });
+  using penstock::cuda::emulator::Index;
+  penstock::cuda::emulator::Enqueue(
+      stream, [kernel, grid = Index{grid.x, grid.y, grid.z},
+               block = Index{block.x, block.y, block.z},
+               arguments = copy(std::index_sequence_for<Parameters...>())] {
+        penstock::cuda::emulator::RunGrid(
+            grid, block, [&] { std::apply(kernel, arguments); });
+      });
   return cudaSuccess;
 }
-
-// Memory is the host's, and every call returns when it is done.
 
 enum cudaMemcpyKind { cudaMemcpyDefault };
 
 inline cudaError_t cudaMalloc(void** memory, size_t bytes) {
-  constexpr size_t kAlignment = 256;
-  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  *memory = std::aligned_alloc(kAlignment, rounded);
+  *memory = penstock::cuda::emulator::AllocateDevice(bytes);
   return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
+// As on a device, after all that may still use it.
 inline cudaError_t cudaFree(void* memory) {
-  std::free(memory);
+  penstock::cuda::emulator::WaitForAll();
+  penstock::cuda::emulator::FreeDevice(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes,
+                                   cudaStream_t stream) {
+  penstock::cuda::emulator::Enqueue(stream,
+                                    [=] { std::memset(memory, value, bytes); });
   return cudaSuccess;
 }
 inline cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
-  std::memset(memory, value, bytes);
+  return cudaMemsetAsync(memory, value, bytes, nullptr);
+}
+// Host memory, too, is read and written when the copy runs: what a device does
+// with page-locked memory.
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes,
+                                   cudaMemcpyKind /*kind*/,
+                                   cudaStream_t stream) {
+  penstock::cuda::emulator::Enqueue(stream,
+                                    [=] { std::memmove(to, from, bytes); });
   return cudaSuccess;
 }
 inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes,
-                              cudaMemcpyKind /*kind*/) {
-  std::memmove(to, from, bytes);
+                              cudaMemcpyKind kind) {
+  const cudaError_t error = cudaMemcpyAsync(to, from, bytes, kind, nullptr);
+  penstock::cuda::emulator::WaitFor(nullptr);
+  return error;
+}
+inline cudaError_t cudaDeviceSynchronize() {
+  penstock::cuda::emulator::WaitForAll();
   return cudaSuccess;
 }
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes,
-                                   cudaMemcpyKind kind,
-                                   cudaStream_t /*stream*/) {
-  return cudaMemcpy(to, from, bytes, kind);
-}
-inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 
 // Time means nothing here: a millisecond passes between any two events.
 
@@ -131,6 +150,7 @@ inline cudaError_t cudaEventRecord(cudaEvent_t /*event*/,
   return cudaSuccess;
 }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t /*event*/) {
+  penstock::cuda::emulator::WaitForAll();
   return cudaSuccess;
 }
 inline cudaError_t cudaEventElapsedTime(float* milliseconds,

@@ -11,6 +11,7 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorNotReady = 600,
 };
 
 #endif  // KERNELS_CUDA_EMULATOR_INCLUDE_CUDA_RUNTIME_API_H_
