@@ -52,6 +52,14 @@ void Yield(State state) {
   swapcontext(&fiber.context, &block.scheduler);
 }
 
+void MakeContext(Fiber& fiber) {
+  getcontext(&fiber.context);
+  fiber.context.uc_stack.ss_sp = fiber.stack.get();
+  fiber.context.uc_stack.ss_size = kStackBytes;
+  fiber.context.uc_link = &block.scheduler;
+  makecontext(&fiber.context, Enter, 0);
+}
+
 void Prepare(const Index& size) {
   const size_t threads = size_t{size.x} * size.y * size.z;
   block.fibers.resize(threads);
@@ -64,11 +72,7 @@ void Prepare(const Index& size) {
     if (fiber.stack == nullptr) {
       fiber.stack = std::make_unique<std::byte[]>(kStackBytes);
     }
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = kStackBytes;
-    fiber.context.uc_link = &block.scheduler;
-    makecontext(&fiber.context, Enter, 0);
+    MakeContext(fiber);
   }
 }
 
