@@ -66,7 +66,8 @@ class Backend {
   virtual absl::StatusOr<std::byte*> Allocate(int64_t bytes) = 0;
   virtual void Free(std::byte* memory) = 0;
 
-  // Copies between host and device memory, or within the device.
+  // Copies between host and device memory, or within the device. Host memory
+  // must stay as it is, and is not yet written, until Synchronize.
   virtual absl::Status CopyIn(std::span<const std::byte> host,
                               std::byte* device) = 0;
   virtual absl::Status CopyOut(const std::byte* device,

@@ -38,10 +38,12 @@ absl::StatusOr<Start> OpenStart(const Plan& plan, const AllowedRoots& roots) {
   return start;
 }
 
+// Waits, so that `from` can change or go.
 absl::Status CopyFloats(Backend& backend, const std::vector<float>& from,
                         float* to) {
-  return backend.CopyIn(std::as_bytes(std::span(from)),
-                        reinterpret_cast<std::byte*>(to));
+  RETURN_IF_ERROR(backend.CopyIn(std::as_bytes(std::span(from)),
+                                 reinterpret_cast<std::byte*>(to)));
+  return backend.Synchronize();
 }
 
 absl::Status LoadSlot(const Plan& plan, WeightSource* source, Backend& backend,
