@@ -3,15 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "kernels/adamw_args.h"
 #include "kernels/attention_shape.h"
+#include "kernels/cuda_options.h"
 #include "kernels/rope_shape.h"
 #include "kernels/tensor.h"
 
@@ -76,6 +77,13 @@ class Backend {
                             int64_t bytes) = 0;
   virtual absl::Status Zero(std::byte* memory, int64_t bytes) = 0;
   virtual absl::Status Synchronize() = 0;
+
+  // Calls `queue`, which calls operations of this backend but none that waits,
+  // allocates or frees, and returns their first error. Later calls with the
+  // same key may queue the same operations again, with the same addresses and
+  // numbers, without calling it: the key determines all that queue does.
+  virtual absl::Status Replay(uint64_t key,
+                              const std::function<absl::Status()>& queue) = 0;
 
   virtual absl::Status Matmul(const MatmulArgs& args) = 0;
 
@@ -227,14 +235,6 @@ int64_t AttentionScratchBytes(const AttentionShape& shape);
 
 // Runs on the calling thread.
 std::unique_ptr<Backend> MakeCpuBackend();
-
-struct CudaOptions {
-  AttentionForm attention = AttentionForm::kDeterministic;
-  // What one Synchronize waits for the device at most. After that the device
-  // counts as lost: every later call fails at once with the same
-  // DeadlineExceeded, and nothing waits for it any more.
-  absl::Duration wait_max = absl::Seconds(60);
-};
 
 // Errors:
 //   Unavailable: built without CUDA, no driver, one too old, or no such device.

@@ -122,6 +122,10 @@ class CpuBackend final : public Backend {
   }
 
   absl::Status Synchronize() override { return absl::OkStatus(); }
+  absl::Status Replay(uint64_t /*key*/,
+                      const std::function<absl::Status()>& queue) override {
+    return queue();
+  }
 
   absl::Status Matmul(const MatmulArgs& args) override {
     RETURN_IF_ERROR(CheckMatmul(args));

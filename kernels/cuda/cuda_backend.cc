@@ -15,6 +15,7 @@
 #include "kernels/cuda/embedding.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/gelu.h"
+#include "kernels/cuda/graphs.h"
 #include "kernels/cuda/layer_norm.h"
 #include "kernels/cuda/reductions.h"
 #include "kernels/cuda/rms_norm.h"
@@ -67,12 +68,13 @@ class CudaBackend final : public Backend {
  public:
   CudaBackend(std::unique_ptr<Device> device,
               std::unique_ptr<Products> products,
-              std::unique_ptr<FusedAttention> fused_attention,
+              std::unique_ptr<FusedAttention> fused_attention, GraphUse graphs,
               const Workspace& workspace)
       : device_(std::move(device)),
         products_(std::move(products)),
         fused_attention_(std::move(fused_attention)),
-        workspace_(workspace) {}
+        workspace_(workspace),
+        graphs_(*device_, graphs) {}
 
   ~CudaBackend() override {
     device_->Free(workspace_.data);
@@ -105,7 +107,15 @@ class CudaBackend final : public Backend {
   absl::Status Zero(std::byte* memory, int64_t bytes) override {
     return device_->Zero(memory, bytes);
   }
-  absl::Status Synchronize() override { return device_->Synchronize(); }
+  absl::Status Synchronize() override {
+    RETURN_IF_ERROR(device_->Synchronize());
+    graphs_.EndMeasuring();
+    return absl::OkStatus();
+  }
+  absl::Status Replay(uint64_t key,
+                      const std::function<absl::Status()>& queue) override {
+    return graphs_.Replay(key, queue);
+  }
 
   absl::Status Matmul(const MatmulArgs& args) override;
 
@@ -320,7 +330,7 @@ class CudaBackend final : public Backend {
       return cuda::SumOfSquares(stream, x, count, workspace_);
     }));
     RETURN_IF_ERROR(device_->Copy(workspace_.data, sum, sizeof(*sum)));
-    return device_->Synchronize();
+    return Synchronize();
   }
 
   absl::Status AdamW(const AdamWArgs& args) override {
@@ -370,6 +380,7 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Products> products_;
   std::unique_ptr<FusedAttention> fused_attention_;
   const Workspace workspace_;
+  Graphs graphs_;
 };
 
 absl::Status CudaBackend::Matmul(const MatmulArgs& args) {
@@ -462,12 +473,13 @@ absl::Status CudaBackend::AttentionBackward(const AttentionShape& shape,
 
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(
     std::unique_ptr<Device> device, std::unique_ptr<Products> products,
-    std::unique_ptr<FusedAttention> fused_attention) {
+    std::unique_ptr<FusedAttention> fused_attention, GraphUse graphs) {
   ASSIGN_OR_RETURN(std::byte* const memory,
                    device->Allocate(Workspace::kBytes));
   const Workspace workspace{.data = memory, .bytes = Workspace::kBytes};
   return std::make_unique<CudaBackend>(std::move(device), std::move(products),
-                                       std::move(fused_attention), workspace);
+                                       std::move(fused_attention), graphs,
+                                       workspace);
 }
 
 }  // namespace penstock::cuda

@@ -18,7 +18,7 @@ namespace penstock::cuda {
 //   ResourceExhausted: no memory for the workspace.
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(
     std::unique_ptr<Device> device, std::unique_ptr<Products> products,
-    std::unique_ptr<FusedAttention> fused_attention);
+    std::unique_ptr<FusedAttention> fused_attention, GraphUse graphs);
 
 }  // namespace penstock::cuda
 

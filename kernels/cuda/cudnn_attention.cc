@@ -166,7 +166,7 @@ class CudnnAttention final : public FusedAttention {
       : device_(device), form_(form), handle_(std::move(handle)) {}
 
   ~CudnnAttention() override {
-    if (memory_ != nullptr) device_.Free(memory_);
+    for (std::byte* const memory : allocations_) device_.Free(memory);
   }
 
   absl::StatusOr<bool> Takes(const AttentionTensors& tensors,
@@ -250,13 +250,12 @@ class CudnnAttention final : public FusedAttention {
     return found->second.get();
   }
 
-  // What is queued still uses the memory that is too small.
+  // What is queued, and what graphs replay, still uses the memory that is too
+  // small: it stays.
   absl::Status Reserve(int64_t bytes) {
     if (bytes <= bytes_) return absl::OkStatus();
-    RETURN_IF_ERROR(device_.Synchronize());
-    if (memory_ != nullptr) device_.Free(std::exchange(memory_, nullptr));
-    bytes_ = 0;
     ASSIGN_OR_RETURN(memory_, device_.Allocate(bytes));
+    allocations_.push_back(memory_);
     bytes_ = bytes;
     return absl::OkStatus();
   }
@@ -265,7 +264,8 @@ class CudnnAttention final : public FusedAttention {
   const AttentionForm form_;
   const Handle handle_;
   std::map<Key, std::unique_ptr<Plan>> plans_;
-  std::byte* memory_ = nullptr;
+  std::vector<std::byte*> allocations_;
+  std::byte* memory_ = nullptr;  // The last and largest one.
   int64_t bytes_ = 0;
 };
 

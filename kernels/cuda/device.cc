@@ -140,6 +140,33 @@ absl::Status Device::Zero(std::byte* memory, int64_t bytes) {
   return Checked(runtime_.memset_async(memory, 0, bytes, stream), "zero");
 }
 
+absl::Status Device::BeginCapture() {
+  ASSIGN_OR_RETURN(const cudaStream_t stream, Stream());
+  return Checked(runtime_.begin_capture(stream), "beginning a CUDA graph");
+}
+
+absl::StatusOr<cudaGraphExec_t> Device::EndCapture() {
+  ASSIGN_OR_RETURN(const cudaStream_t stream, Stream());
+  cudaGraph_t graph = nullptr;
+  RETURN_IF_ERROR(
+      Checked(runtime_.end_capture(stream, &graph), "ending a CUDA graph"));
+  cudaGraphExec_t executable = nullptr;
+  const int error = runtime_.graph_instantiate(&executable, graph);
+  runtime_.graph_destroy(graph);
+  RETURN_IF_ERROR(Checked(error, "instantiating a CUDA graph"));
+  return executable;
+}
+
+absl::Status Device::Launch(cudaGraphExec_t graph) {
+  ASSIGN_OR_RETURN(const cudaStream_t stream, Stream());
+  return Checked(runtime_.graph_launch(graph, stream),
+                 "launching a CUDA graph");
+}
+
+void Device::Destroy(cudaGraphExec_t graph) {
+  if (Stream().ok()) runtime_.graph_exec_destroy(graph);
+}
+
 absl::Status Device::Synchronize() {
   RETURN_IF_ERROR(loss_->status());
   const absl::Status failed_free = std::exchange(failed_free_, {});

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "kernels/cuda/device_loss.h"
 #include "kernels/cuda/runtime.h"
 #include "kernels/cuda/wait_options.h"
@@ -52,6 +53,18 @@ class Device {
   absl::Status Copy(const void* from, void* to, int64_t bytes);
   absl::Status Zero(std::byte* memory, int64_t bytes);
   absl::Status Synchronize();
+
+  // Between these two the queue takes down what is queued instead of doing it.
+  // Whatever comes in between, EndCapture must be called, and returns the
+  // executable graph. Errors of both cost the device nothing unless Stream says
+  // so.
+  absl::Status BeginCapture();
+  absl::StatusOr<cudaGraphExec_t> EndCapture();
+  // Queues all of a graph, which is destroyed when the device is done with it.
+  absl::Status Launch(cudaGraphExec_t graph);
+  void Destroy(cudaGraphExec_t graph);
+
+  absl::Time now() const { return wait_.now(); }
 
   // See CopyQueue. FreeHost waits as Free does.
   absl::StatusOr<std::byte*> AllocateHost(int64_t bytes);

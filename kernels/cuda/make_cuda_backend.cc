@@ -26,7 +26,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
   ASSIGN_OR_RETURN(auto attention,
                    cuda::MakeCudnnAttention(*opened, options.attention));
   return cuda::MakeBackend(std::move(opened), std::move(products),
-                           std::move(attention));
+                           std::move(attention), options.graphs);
 }
 
 absl::StatusOr<std::unique_ptr<CopyQueue>> MakeCudaCopyQueue(

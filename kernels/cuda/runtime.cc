@@ -31,11 +31,9 @@ cudaError_t StreamCreate(cudaStream_t* stream) {
   return cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking);
 }
 
-// Neither error is sticky, but each would be the next launch's.
+// Errors that cost nothing would else be the next launch's; others stay.
 cudaError_t WithoutTrace(cudaError_t error) {
-  if (error == cudaErrorNotReady || error == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-  }
+  if (error != cudaSuccess) cudaGetLastError();
   return error;
 }
 
@@ -54,6 +52,25 @@ cudaError_t Malloc(void** memory, size_t bytes) {
 
 cudaError_t HostAlloc(void** memory, size_t bytes) {
   return WithoutTrace(cudaHostAlloc(memory, bytes, cudaHostAllocDefault));
+}
+
+// Thread-local: what other threads allocate meanwhile is none of its business,
+// and what this one allocates spoils the capture.
+cudaError_t BeginCapture(cudaStream_t stream) {
+  return WithoutTrace(
+      cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+}
+
+cudaError_t EndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  return WithoutTrace(cudaStreamEndCapture(stream, graph));
+}
+
+cudaError_t Instantiate(cudaGraphExec_t* executable, cudaGraph_t graph) {
+  return WithoutTrace(cudaGraphInstantiate(executable, graph, /*flags=*/0));
+}
+
+cudaError_t LaunchGraph(cudaGraphExec_t executable, cudaStream_t stream) {
+  return WithoutTrace(cudaGraphLaunch(executable, stream));
 }
 
 }  // namespace
@@ -76,6 +93,12 @@ const Runtime& CudaRuntime() {
       .host_free = cudaFreeHost,
       .memcpy_async = MemcpyAsync,
       .memset_async = cudaMemsetAsync,
+      .begin_capture = BeginCapture,
+      .end_capture = EndCapture,
+      .graph_destroy = cudaGraphDestroy,
+      .graph_instantiate = Instantiate,
+      .graph_launch = LaunchGraph,
+      .graph_exec_destroy = cudaGraphExecDestroy,
   };
   return kRuntime;
 }

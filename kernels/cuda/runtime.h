@@ -41,6 +41,14 @@ struct Runtime {
                               cudaStream_t stream);
   cudaError_t (*memset_async)(void* memory, int value, size_t bytes,
                               cudaStream_t stream);
+  // For the calling thread's calls alone.
+  cudaError_t (*begin_capture)(cudaStream_t stream);
+  cudaError_t (*end_capture)(cudaStream_t stream, cudaGraph_t* graph);
+  cudaError_t (*graph_destroy)(cudaGraph_t graph);
+  cudaError_t (*graph_instantiate)(cudaGraphExec_t* executable,
+                                   cudaGraph_t graph);
+  cudaError_t (*graph_launch)(cudaGraphExec_t executable, cudaStream_t stream);
+  cudaError_t (*graph_exec_destroy)(cudaGraphExec_t executable);
 };
 
 // The installed library's.

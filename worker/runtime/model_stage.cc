@@ -1,9 +1,11 @@
 #include "worker/runtime/model_stage.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "proto/base/check.h"
+#include "proto/base/random.h"
 #include "proto/base/status_macros.h"
 
 namespace penstock {
@@ -46,6 +48,12 @@ PassCosts MaximaOf(const ModelSlice& slice) {
   return maxima;
 }
 
+// A stage may be made where one was before, for other weights.
+uint64_t NextNumber() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
 }  // namespace
 
 StageSizes ModelStage::SizesOf(const ModelSlice& slice) {
@@ -70,7 +78,8 @@ StageSizes ModelStage::SizesOf(const ModelSlice& slice) {
 ModelStage::ModelStage(const ModelSlice& slice, Backend& backend,
                        BatchReader* data,
                        std::vector<std::unique_ptr<Layer>> layers)
-    : slice_(slice),
+    : number_(NextNumber()),
+      slice_(slice),
       backend_(backend),
       data_(data),
       layers_(std::move(layers)) {
@@ -152,8 +161,26 @@ ConstTensor ModelStage::Input(const StagePass& pass, size_t unit) const {
   return Boundary(const_cast<std::byte*>(data));
 }
 
+uint64_t ModelStage::KeyOf(Kind kind, const StagePass& pass) const {
+  uint64_t key = Mix64(number_) + static_cast<uint64_t>(kind);
+  std::vector<const std::byte*> memory = {
+      pass.input, pass.output,   pass.output_gradient, pass.input_gradient,
+      pass.saved, pass.deferred, pass.workspace};
+  memory.insert(memory.end(), pass.earlier.begin(), pass.earlier.end());
+  for (const std::byte* const part : memory) {
+    key = Mix64(key ^ reinterpret_cast<uintptr_t>(part));
+  }
+  return key;
+}
+
 absl::Status ModelStage::Forward(const StagePass& pass) {
   RETURN_IF_ERROR(ReadBatch(pass));
+  RETURN_IF_ERROR(backend_.Replay(KeyOf(Kind::kForward, pass),
+                                  [&] { return QueueForward(pass); }));
+  return backend_.Synchronize();
+}
+
+absl::Status ModelStage::QueueForward(const StagePass& pass) {
   const LayerTokens tokens = Tokens(pass.saved);
   std::byte* const last_output = pass.output != nullptr || slice_.last()
                                      ? pass.output
@@ -165,10 +192,16 @@ absl::Status ModelStage::Forward(const StagePass& pass) {
     RETURN_IF_ERROR(layers_[unit]->Forward(
         tokens, Input(pass, unit), Boundary(output), Memory(pass, unit)));
   }
-  return backend_.Synchronize();
+  return absl::OkStatus();
 }
 
 absl::Status ModelStage::Backward(const StagePass& pass) {
+  RETURN_IF_ERROR(backend_.Replay(KeyOf(Kind::kBackward, pass),
+                                  [&] { return QueueBackward(pass); }));
+  return backend_.Synchronize();
+}
+
+absl::Status ModelStage::QueueBackward(const StagePass& pass) {
   const LayerTokens tokens = Tokens(pass.saved);
   // The caller's tensor is only read: it stands in for a tensor of our own.
   Tensor dy = Boundary(const_cast<std::byte*>(pass.output_gradient));
@@ -184,10 +217,16 @@ absl::Status ModelStage::Backward(const StagePass& pass) {
         layers_[unit]->BackwardWeight(tokens, Input(pass, unit), dy, memory));
     dy = dx;
   }
-  return backend_.Synchronize();
+  return absl::OkStatus();
 }
 
 absl::Status ModelStage::BackwardInput(const StagePass& pass) {
+  RETURN_IF_ERROR(backend_.Replay(KeyOf(Kind::kBackwardInput, pass),
+                                  [&] { return QueueBackwardInput(pass); }));
+  return backend_.Synchronize();
+}
+
+absl::Status ModelStage::QueueBackwardInput(const StagePass& pass) {
   const LayerTokens tokens = Tokens(pass.saved);
   for (size_t unit = layers_.size(); unit-- > 0;) {
     const std::byte* dy = units_[unit].output_gradient < 0
@@ -202,10 +241,16 @@ absl::Status ModelStage::BackwardInput(const StagePass& pass) {
         tokens, Input(pass, unit), Boundary(const_cast<std::byte*>(dy)),
         Boundary(dx), memory));
   }
-  return backend_.Synchronize();
+  return absl::OkStatus();
 }
 
 absl::Status ModelStage::BackwardWeight(const StagePass& pass) {
+  RETURN_IF_ERROR(backend_.Replay(KeyOf(Kind::kBackwardWeight, pass),
+                                  [&] { return QueueBackwardWeight(pass); }));
+  return backend_.Synchronize();
+}
+
+absl::Status ModelStage::QueueBackwardWeight(const StagePass& pass) {
   const LayerTokens tokens = Tokens(pass.saved);
   for (size_t unit = layers_.size(); unit-- > 0;) {
     const std::byte* dy = units_[unit].output_gradient < 0
@@ -217,7 +262,7 @@ absl::Status ModelStage::BackwardWeight(const StagePass& pass) {
         tokens, Input(pass, unit), Boundary(const_cast<std::byte*>(dy)),
         memory));
   }
-  return backend_.Synchronize();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<double> ModelStage::LossSum(const std::byte* saved) const {

@@ -59,6 +59,17 @@ class ModelStage final : public Stage {
     int64_t output_gradient = -1;  // Offset in deferred; -1: the pass's.
   };
 
+  enum class Kind { kForward, kBackward, kBackwardInput, kBackwardWeight };
+
+  // Names all that the layers queue for a pass: this stage with its weights,
+  // the kind and where the memory is. Numbers do not change from pass to pass.
+  uint64_t KeyOf(Kind kind, const StagePass& pass) const;
+
+  absl::Status QueueForward(const StagePass& pass);
+  absl::Status QueueBackward(const StagePass& pass);
+  absl::Status QueueBackwardInput(const StagePass& pass);
+  absl::Status QueueBackwardWeight(const StagePass& pass);
+
   absl::Status ReadBatch(const StagePass& pass);
   LayerTokens Tokens(const std::byte* saved) const;
   // The pass's memory as unit `unit` has it, without `deferred`.
@@ -66,6 +77,7 @@ class ModelStage final : public Stage {
   ConstTensor Input(const StagePass& pass, size_t unit) const;
   Tensor Boundary(std::byte* data) const;
 
+  const uint64_t number_;  // Of this among all stages of the process.
   const ModelSlice slice_;
   Backend& backend_;
   BatchReader* const data_;

@@ -1,6 +1,8 @@
 // Stands for make_cuda_backend.cc in tests: the backend and its kernels on the
 // emulator, with products of the host.
 
+#include "kernels/cuda/emulator/emulated_backend.h"
+
 #include <cuda_bf16.h>
 
 #include <utility>
@@ -60,15 +62,30 @@ class HostProducts final : public Products {
 };
 
 }  // namespace
+
+namespace emulator {
+
+absl::StatusOr<std::unique_ptr<Backend>> MakeEmulatedBackend(
+    const Runtime& runtime, int device, GraphUse graphs,
+    const WaitOptions& wait) {
+  ASSIGN_OR_RETURN(auto opened, Device::Open(runtime, device, wait));
+  return MakeBackend(std::move(opened), std::make_unique<HostProducts>(),
+                     /*fused_attention=*/nullptr, graphs);
+}
+
+}  // namespace emulator
 }  // namespace cuda
 
+// Time means nothing here: where graphs would pay, there always are some.
 absl::StatusOr<std::unique_ptr<Backend>> MakeCudaBackend(
     int device, const CudaOptions& options) {
-  ASSIGN_OR_RETURN(auto opened,
-                   cuda::Device::Open(cuda::emulator::EmulatedRuntime(), device,
-                                      cuda::SteadyWait(options.wait_max)));
-  return cuda::MakeBackend(std::move(opened),
-                           std::make_unique<cuda::HostProducts>(), nullptr);
+  CudaOptions emulated = options;
+  if (options.graphs == GraphUse::kWherePaying) {
+    emulated.graphs = GraphUse::kAlways;
+  }
+  return cuda::emulator::MakeEmulatedBackend(
+      cuda::emulator::EmulatedRuntime(), device, emulated.graphs,
+      cuda::SteadyWait(options.wait_max));
 }
 
 absl::StatusOr<std::unique_ptr<CopyQueue>> MakeCudaCopyQueue(

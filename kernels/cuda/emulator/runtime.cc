@@ -2,6 +2,16 @@
 
 #include <cuda_runtime.h>
 
+#include <utility>
+#include <vector>
+
+struct CUgraph_st {
+  std::vector<penstock::cuda::emulator::Operation> operations;
+};
+struct CUgraphExec_st {
+  CUgraph_st graph;
+};
+
 namespace penstock::cuda::emulator {
 namespace {
 
@@ -38,6 +48,7 @@ constexpr Runtime kEmulated{
         },
     .stream_query =
         [](cudaStream_t stream) {
+          if (SpoilCaptureOf(stream)) return cudaErrorStreamCaptureUnsupported;
           return IsDone(stream) ? cudaSuccess : cudaErrorNotReady;
         },
     .malloc = cudaMalloc,
@@ -64,6 +75,40 @@ constexpr Runtime kEmulated{
           return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream);
         },
     .memset_async = cudaMemsetAsync,
+    .begin_capture =
+        [](cudaStream_t stream) {
+          BeginCapture(stream);
+          return cudaSuccess;
+        },
+    .end_capture =
+        [](cudaStream_t stream, cudaGraph_t* graph) {
+          auto operations = EndCapture(stream);
+          if (!operations) return cudaErrorStreamCaptureInvalidated;
+          *graph = new CUgraph_st{*std::move(operations)};
+          return cudaSuccess;
+        },
+    .graph_destroy =
+        [](cudaGraph_t graph) {
+          delete graph;
+          return cudaSuccess;
+        },
+    .graph_instantiate =
+        [](cudaGraphExec_t* executable, cudaGraph_t graph) {
+          *executable = new CUgraphExec_st{*graph};
+          return cudaSuccess;
+        },
+    .graph_launch =
+        [](cudaGraphExec_t executable, cudaStream_t stream) {
+          for (const Operation& operation : executable->graph.operations) {
+            Enqueue(stream, operation);
+          }
+          return cudaSuccess;
+        },
+    .graph_exec_destroy =
+        [](cudaGraphExec_t executable) {
+          delete executable;
+          return cudaSuccess;
+        },
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -12,7 +13,16 @@
 #include "proto/base/random.h"
 
 struct CUstream_st {
-  std::deque<penstock::cuda::emulator::Operation> operations;
+  using Operation = penstock::cuda::emulator::Operation;
+
+  struct Capture {
+    std::thread::id thread;
+    bool spoiled = false;
+    std::vector<Operation> operations;
+  };
+
+  std::deque<Operation> operations;
+  std::optional<Capture> capture;
 };
 
 namespace penstock::cuda::emulator {
@@ -36,7 +46,12 @@ class Streams {
 
   void Add(cudaStream_t stream, Operation operation) {
     MutexLock lock(mutex_);
-    Of(stream)->operations.push_back(std::move(operation));
+    CUstream_st* const queue = Of(stream);
+    if (queue->capture.has_value()) {
+      queue->capture->operations.push_back(std::move(operation));
+    } else {
+      queue->operations.push_back(std::move(operation));
+    }
   }
 
   void Finish(cudaStream_t stream) {
@@ -57,6 +72,37 @@ class Streams {
     if (random_.Below(4) == 0) return false;
     RunAllOf(asked);
     return true;
+  }
+
+  void Begin(cudaStream_t stream) {
+    MutexLock lock(mutex_);
+    Of(stream)->capture.emplace().thread = std::this_thread::get_id();
+  }
+
+  std::optional<std::vector<Operation>> End(cudaStream_t stream) {
+    MutexLock lock(mutex_);
+    auto capture = std::exchange(Of(stream)->capture, std::nullopt);
+    if (!capture.has_value() || capture->spoiled) return std::nullopt;
+    return std::move(capture->operations);
+  }
+
+  bool Spoil(cudaStream_t stream) {
+    MutexLock lock(mutex_);
+    CUstream_st* const queue = Of(stream);
+    if (!queue->capture.has_value()) return false;
+    queue->capture->spoiled = true;
+    return true;
+  }
+
+  bool SpoilBy(std::thread::id thread) {
+    MutexLock lock(mutex_);
+    bool any = false;
+    for (const auto& stream : streams_) {
+      if (!stream->capture.has_value()) continue;
+      if (stream->capture->thread != thread) continue;
+      stream->capture->spoiled = any = true;
+    }
+    return any;
   }
 
   void Seed(uint64_t seed) {
@@ -113,6 +159,14 @@ void Enqueue(cudaStream_t stream, Operation operation) {
 void WaitFor(cudaStream_t stream) { AllStreams().Finish(stream); }
 void WaitForAll() { AllStreams().FinishAll(); }
 bool IsDone(cudaStream_t stream) { return AllStreams().Query(stream); }
+void BeginCapture(cudaStream_t stream) { AllStreams().Begin(stream); }
+std::optional<std::vector<Operation>> EndCapture(cudaStream_t stream) {
+  return AllStreams().End(stream);
+}
+bool SpoilCaptureOf(cudaStream_t stream) { return AllStreams().Spoil(stream); }
+bool SpoilCaptureByThisThread() {
+  return AllStreams().SpoilBy(std::this_thread::get_id());
+}
 void SeedStreams(uint64_t seed) { AllStreams().Seed(seed); }
 
 }  // namespace penstock::cuda::emulator

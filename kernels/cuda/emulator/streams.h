@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <vector>
 
 namespace penstock::cuda::emulator {
 
@@ -31,6 +33,16 @@ void WaitForAll();
 
 // True if all of the stream has run. Sometimes only a later call is.
 bool IsDone(cudaStream_t stream);
+
+// Between these two, what is queued on the stream is kept and not run.
+// EndCapture returns it, and nothing if the capture was spoiled or never began.
+void BeginCapture(cudaStream_t stream);
+std::optional<std::vector<Operation>> EndCapture(cudaStream_t stream);
+
+// Whoever waits for a stream that is captured, or allocates on a thread that
+// captures one, spoils the capture; true if there was one.
+bool SpoilCaptureOf(cudaStream_t stream);
+bool SpoilCaptureByThisThread();
 
 // Begins another sequence of random numbers.
 void SeedStreams(uint64_t seed);

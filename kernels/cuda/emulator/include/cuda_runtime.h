@@ -99,11 +99,17 @@ cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid,
 enum cudaMemcpyKind { cudaMemcpyDefault };
 
 inline cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  if (penstock::cuda::emulator::SpoilCaptureByThisThread()) {
+    return cudaErrorStreamCaptureUnsupported;
+  }
   *memory = penstock::cuda::emulator::AllocateDevice(bytes);
   return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 // As on a device, after all that may still use it.
 inline cudaError_t cudaFree(void* memory) {
+  if (penstock::cuda::emulator::SpoilCaptureByThisThread()) {
+    return cudaErrorStreamCaptureUnsupported;
+  }
   penstock::cuda::emulator::WaitForAll();
   penstock::cuda::emulator::FreeDevice(memory);
   return cudaSuccess;
