@@ -5,6 +5,7 @@
 #include "coordinator/planner/cost_model.h"
 #include "fmt/format.h"
 #include "proto/architecture.h"
+#include "proto/cuda_attention.h"
 #include "proto/precision.h"
 
 namespace penstock {
@@ -43,6 +44,18 @@ UnitMemory MemoryOfUnit(const Architecture& config, int64_t unit,
   return memory;
 }
 
+// In bfloat16; of the last of the pieces, which sees the most.
+int64_t AttentionBytes(const Architecture& config, const JobSpec& spec,
+                       int pieces) {
+  const BlockShape block = ShapeOfBlock(config);
+  return CudaAttentionBytes({.batch = spec.batch.micro_batch_size,
+                             .sequence = block.sequence_length / pieces,
+                             .keys = block.sequence_length,
+                             .heads = block.heads,
+                             .kv_heads = block.kv_heads,
+                             .head_dim = block.head_dim});
+}
+
 }  // namespace
 
 ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
@@ -67,6 +80,9 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
             : MemoryOfUnit(*config, unit, tokens, pieces, spec.precision));
   }
   memory.packed = cuda ? 0 : memory.units[1].weights;
+  if (cuda && spec.precision == Precision::kBf16) {
+    memory.process = Sum(memory.process, AttentionBytes(*config, spec, pieces));
+  }
   if (HasTiedEmbeddings(*config)) {
     const Parameter tied = UnitParameters(*config, 0).front();
     memory.tied = tied.count() * kFloatBytes;

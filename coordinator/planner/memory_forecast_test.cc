@@ -108,6 +108,22 @@ TEST(MemoryForecastTest, StagesOfARankShareWorkspaceAndTiedWeight) {
   EXPECT_EQ(rank.buffers, embedding.buffers + head.buffers - 2 * tied);
 }
 
+// XL's deterministic attention, which cuDNN says is 420 MB.
+TEST(MemoryForecastTest, InBf16CudaDevicesKeepWhatAttentionNeeds) {
+  JobSpec spec = Job({.layers = 2,
+                      .hidden = 1600,
+                      .heads = 25,
+                      .sequence_length = 1024,
+                      .vocabulary = 32});
+  spec.batch.micro_batch_size = 8;
+  spec.device = DeviceChoice::kCuda;
+  const int64_t floats = MemoryOfModel(spec).process;
+  spec.precision = Precision::kBf16;
+  const int64_t attention = MemoryOfModel(spec).process - floats;
+  EXPECT_GE(attention, 420'249'728);
+  EXPECT_LE(attention, 420'500'000);
+}
+
 TEST(MemoryForecastTest, InBf16EachVersionOfAMatrixHasARoundedCopy) {
   for (const bool tied : {false, true}) {
     const Gpt2Config config = SmallConfig(tied);

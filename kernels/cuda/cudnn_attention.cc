@@ -1,12 +1,14 @@
 #include "kernels/cuda/cudnn_attention.h"
 
 #include <cudnn.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
 #include <map>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -228,6 +230,16 @@ class CudnnAttention final : public FusedAttention {
   }
 
  private:
+  absl::Status Annotated(const absl::Status& status) const {
+    return absl::Status(
+        status.code(),
+        fmt::format("what {} attention keeps between its kernels: {}; use "
+                    "smaller micro-batches{}",
+                    form_ == AttentionForm::kFast ? "fast" : "deterministic",
+                    std::string(status.message()),
+                    form_ == AttentionForm::kFast ? "" : " or the fast form"));
+  }
+
   static int64_t Aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
   absl::Status Run(cudaStream_t stream, const Plan& plan, Addresses& addresses,
@@ -254,7 +266,9 @@ class CudnnAttention final : public FusedAttention {
   // small: it stays.
   absl::Status Reserve(int64_t bytes) {
     if (bytes <= bytes_) return absl::OkStatus();
-    ASSIGN_OR_RETURN(memory_, device_.Allocate(bytes));
+    const absl::StatusOr<std::byte*> memory = device_.Allocate(bytes);
+    if (!memory.ok()) return Annotated(memory.status());
+    memory_ = *memory;
     allocations_.push_back(memory_);
     bytes_ = bytes;
     return absl::OkStatus();

@@ -306,6 +306,11 @@ absl::StatusOr<std::vector<CudnnEngine>> FindEngines(
                                  CUDNN_TYPE_INT32, 1, &count, &shared_bytes),
         "cuDNN engine's shared memory"));
     engine.shared_bytes = shared_bytes;
+    RETURN_IF_ERROR(
+        FromCudnn(cudnnBackendGetAttribute(
+                      engine.config.get(), CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE,
+                      CUDNN_TYPE_INT64, 1, &count, &engine.workspace_bytes),
+                  "cuDNN engine's workspace"));
   }
   return engines;
 }

@@ -116,6 +116,7 @@ class CudnnGraph {
 struct CudnnEngine {
   CudnnDescriptor config;
   int64_t shared_bytes = 0;
+  int64_t workspace_bytes = 0;
 };
 
 // cuDNN's engines for a finished graph, best first. `properties`, which may be
