@@ -101,9 +101,10 @@ class Process {
   Process(int self, int processes) : self_(self), processes_(processes) {}
 
   absl::Status Join(MessageStream& parent) {
-    GrpcLinkOptions options{.job = "nccl_link", .epoch = 1, .self = self_};
+    ExecutorLinkOptions options{
+        .grpc = {.job = "nccl_link", .epoch = 1, .self = self_}};
     for (int i = 0; i < processes_; ++i) {
-      options.peer_names.push_back("process " + std::to_string(i));
+      options.grpc.peer_names.push_back("process " + std::to_string(i));
     }
     ASSIGN_OR_RETURN(link_, ExecutorLink::Start(PlanOf(processes_), options));
     internal::v1::Ready ready;
