@@ -93,5 +93,37 @@ class CudaTest(unittest.TestCase):
                       refused.exception.stderr)
 
 
+class BadDeviceTest(unittest.TestCase):
+    """What an executor tells of a device that fails in the middle of a step."""
+    PLACE = r"replica 0 rank 0 step \d+ (\d+[FB]\d+|OPTIMIZER): "
+
+    def line_about(self, fault, wanted):
+        """What the job's log says of it, at most half a minute later."""
+        os.environ["PENSTOCK_EMULATED_FAULT"] = fault
+        self.addCleanup(os.environ.pop, "PENSTOCK_EMULATED_FAULT")
+        with Cluster(workers=1, up=("--cuda", "0")) as cluster:
+            prepare_text(cluster)
+            cluster.submit("job", cuda_spec(1, steps=1000))
+            logs = ""
+
+            def is_told(_):
+                nonlocal logs
+                logs = cluster.run("job", "logs", "job")
+                return wanted in logs
+
+            cluster.wait("job", is_told, seconds=30)
+            cluster.run("job", "cancel", "job")
+            cluster.wait_for_end("job")
+        return next(line for line in logs.splitlines() if wanted in line)
+
+    def test_one_that_hangs_is_given_up_after_ten_seconds(self):
+        line = self.line_about("600:300", "has not finished within 10s")
+        self.assertRegex(line, self.PLACE)
+
+    def test_one_that_is_lost_is_named_at_once(self):
+        line = self.line_about("214:300", "cudaErrorECCUncorrectable")
+        self.assertRegex(line, self.PLACE)
+
+
 if __name__ == "__main__":
     main()

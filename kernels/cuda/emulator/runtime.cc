@@ -2,6 +2,10 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,6 +23,19 @@ template <int kValue>
 cudaError_t Answer(int* value) {
   *value = kValue;
   return cudaSuccess;
+}
+
+// What queries of streams answer from some query on, which tests of whole
+// processes ask for by PENSTOCK_EMULATED_FAULT=<error>:<queries before it>. An
+// endless cudaErrorNotReady is a device that hangs.
+std::optional<cudaError_t> Fault() {
+  static const char* const text = std::getenv("PENSTOCK_EMULATED_FAULT");
+  if (text == nullptr) return std::nullopt;
+  static const int error = std::atoi(text);
+  static const int queries = std::atoi(std::strchr(text, ':') + 1);
+  static std::atomic<int> asked = 0;
+  if (++asked <= queries) return std::nullopt;
+  return static_cast<cudaError_t>(error);
 }
 
 constexpr Runtime kEmulated{
@@ -49,7 +66,9 @@ constexpr Runtime kEmulated{
     .stream_query =
         [](cudaStream_t stream) {
           if (SpoilCaptureOf(stream)) return cudaErrorStreamCaptureUnsupported;
-          return IsDone(stream) ? cudaSuccess : cudaErrorNotReady;
+          const bool done = IsDone(stream);
+          if (const auto fault = Fault()) return *fault;
+          return done ? cudaSuccess : cudaErrorNotReady;
         },
     .malloc = cudaMalloc,
     .free = cudaFree,
