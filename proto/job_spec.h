@@ -128,6 +128,7 @@ struct JobSpec {
   Precision precision = Precision::kFp32;
   CheckpointSpec checkpoint;
   DeviceChoice device = DeviceChoice::kAuto;
+  bool fast_attention = false;  // Gives up the same bits; see job.proto.
 };
 
 // False for a job that starts from files whose configuration has not been read

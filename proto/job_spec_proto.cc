@@ -236,6 +236,11 @@ absl::StatusOr<JobSpec> JobSpecFromProto(const v1::JobSpec& message) {
                      IndexOf("device", message.device(), kDeviceNames));
     spec.device = static_cast<DeviceChoice>(index);
   }
+  if (message.has_attention()) {
+    ASSIGN_OR_RETURN(
+        spec.fast_attention,
+        IsSecond("attention", message.attention(), "deterministic", "fast"));
+  }
   RETURN_IF_ERROR(Validate(spec));
   return spec;
 }
@@ -259,6 +264,7 @@ v1::JobSpec JobSpecToProto(const JobSpec& spec) {
   checkpoint.set_keep(spec.checkpoint.keep);
   checkpoint.set_resume_from(spec.checkpoint.resume_from);
   message.set_device(std::string(ToString(spec.device)));
+  message.set_attention(spec.fast_attention ? "fast" : "deterministic");
   return message;
 }
 

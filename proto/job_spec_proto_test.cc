@@ -51,6 +51,7 @@ constexpr char kFull[] = R"(
   batch { micro_batch_size: 4 micro_batches: 8 }
   parallelism { pipeline: 3 data: 2 schedule: "gpipe" link: "nccl" }
   device: "cuda"
+  attention: "fast"
   steps: 11
   seed: 0
   checkpoint { every_steps: 5 keep: 3 resume_from: "/c/1" }

@@ -53,7 +53,8 @@ int64_t AttentionBytes(const Architecture& config, const JobSpec& spec,
                              .keys = block.sequence_length,
                              .heads = block.heads,
                              .kv_heads = block.kv_heads,
-                             .head_dim = block.head_dim});
+                             .head_dim = block.head_dim,
+                             .deterministic = !spec.fast_attention});
 }
 
 }  // namespace

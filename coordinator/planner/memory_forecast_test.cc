@@ -122,6 +122,8 @@ TEST(MemoryForecastTest, InBf16CudaDevicesKeepWhatAttentionNeeds) {
   const int64_t attention = MemoryOfModel(spec).process - floats;
   EXPECT_GE(attention, 420'249'728);
   EXPECT_LE(attention, 420'500'000);
+  spec.fast_attention = true;
+  EXPECT_LT(MemoryOfModel(spec).process - floats, attention / 2);
 }
 
 TEST(MemoryForecastTest, InBf16EachVersionOfAMatrixHasARoundedCopy) {
