@@ -57,6 +57,11 @@ int64_t SequenceLengthOf(const Architecture& model) {
                     model);
 }
 
+void SetSequenceLength(Architecture& model, int64_t sequence_length) {
+  std::visit([&](auto& config) { config.sequence_length = sequence_length; },
+             model);
+}
+
 int64_t VocabularyOf(const Architecture& model) {
   return std::visit([](const auto& config) { return config.vocabulary; },
                     model);

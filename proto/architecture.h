@@ -23,6 +23,7 @@ std::string NameOf(const Architecture& model);
 int64_t LayersOf(const Architecture& model);
 int64_t HiddenOf(const Architecture& model);
 int64_t SequenceLengthOf(const Architecture& model);
+void SetSequenceLength(Architecture& model, int64_t sequence_length);
 int64_t VocabularyOf(const Architecture& model);
 // Whether the head's weight is the embedding's.
 bool HasTiedEmbeddings(const Architecture& model);

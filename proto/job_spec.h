@@ -37,6 +37,9 @@ struct ModelSpec {
   // Directory with config.json and model.safetensors in Hugging Face form whose
   // weights training starts from; empty to draw them from the seed.
   std::string init_from;
+  // Tokens of a sample, at most what the directory's configuration says, which
+  // 0 stands for. 0 without init_from.
+  int64_t sequence_length = 0;
 };
 
 enum class SampleOrder { kSequential, kShuffled };

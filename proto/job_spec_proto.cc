@@ -32,6 +32,13 @@ SimModel SimModelFromProto(const v1::SimSpec& message) {
 }
 
 absl::StatusOr<ModelSpec> ModelFromProto(const v1::ModelSpec& message) {
+  if (message.has_sequence_length() &&
+      (!message.has_init_from() || message.sequence_length() < 1)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "model.sequence_length: {}: must be at least 1, and only with "
+        "model.init_from; other models have one of their own",
+        message.sequence_length()));
+  }
   switch (message.source_case()) {
     case v1::ModelSpec::kGpt2:
       return ModelSpec{.architecture = Gpt2ConfigFromProto(message.gpt2())};
@@ -41,7 +48,8 @@ absl::StatusOr<ModelSpec> ModelFromProto(const v1::ModelSpec& message) {
       return ModelSpec{.architecture = SimModelFromProto(message.sim())};
     case v1::ModelSpec::kInitFrom:
       if (message.init_from().empty()) break;
-      return ModelSpec{.init_from = message.init_from()};
+      return ModelSpec{.init_from = message.init_from(),
+                       .sequence_length = message.sequence_length()};
     case v1::ModelSpec::SOURCE_NOT_SET:
       break;
   }
@@ -52,6 +60,9 @@ v1::ModelSpec ModelToProto(const ModelSpec& model) {
   v1::ModelSpec message;
   if (!model.init_from.empty()) {
     message.set_init_from(model.init_from);
+    if (model.sequence_length > 0) {
+      message.set_sequence_length(model.sequence_length);
+    }
   } else if (const auto* sim = std::get_if<SimModel>(&model.architecture)) {
     message.mutable_sim()->set_layers(sim->layers);
     message.mutable_sim()->set_forward_us(sim->forward_us);

@@ -95,7 +95,8 @@ TEST(JobSpecProtoTest, EveryFieldRoundTrips) {
                            high_frequency_factor: 4
                            original_sequence_length: 8192 } } }
             data { tokens: "t" } steps: 1)"),
-        std::string(R"(name: "hf" model { init_from: "/m" }
+        std::string(R"(name: "hf" model { init_from: "/m"
+            sequence_length: 77 }
             data { tokens: "t" } steps: 1)")}) {
     const auto spec = JobSpecFromProto(Parse(text));
     ASSERT_TRUE(spec.ok()) << spec.status();
@@ -125,6 +126,13 @@ TEST(JobSpecProtoTest, RefusesMissingAndUnknownWords) {
             "optimizer.adamw.decay: \"linear\": must be constant or cosine");
   EXPECT_EQ(refusal(R"( model { init_from: "" })"),
             "model: not set: must have gpt2, llama, init_from or sim");
+  constexpr char kLength[] =
+      ": must be at least 1, and only with model.init_from; other models have "
+      "one of their own";
+  EXPECT_EQ(refusal(R"( model { sequence_length: 9 })"),
+            std::string("model.sequence_length: 9") + kLength);
+  EXPECT_EQ(refusal(R"( model { init_from: "/m" sequence_length: 0 })"),
+            std::string("model.sequence_length: 0") + kLength);
   EXPECT_EQ(refusal(R"( batch { micro_batches: 0 })"),
             "batch.micro_batches: 0: must be 1 to 65536");
 }

@@ -25,6 +25,20 @@ std::string Describe(const Architecture& model) {
   return text;
 }
 
+// The model for samples of that many tokens; 0: as many as it takes.
+absl::StatusOr<Architecture> ShortenedTo(int64_t sequence_length,
+                                         Architecture model) {
+  const int64_t most = SequenceLengthOf(model);
+  if (sequence_length > most) {
+    return absl::InvalidArgumentError(fmt::format(
+        "model.sequence_length: {}: must be 1 to {}, as long as the model's "
+        "config.json says that sequences may be",
+        sequence_length, most));
+  }
+  if (sequence_length > 0) SetSequenceLength(model, sequence_length);
+  return model;
+}
+
 absl::Status CheckTokens(const JobSpec& spec, const Architecture& model) {
   const std::string field = fmt::format("data.tokens: {}", spec.data.tokens);
   absl::StatusOr<TokenFile> file =
@@ -110,7 +124,8 @@ absl::StatusOr<CheckedJob> Preflight::Check(JobSpec spec) const {
     const absl::StatusOr<HuggingFaceModel> model =
         HuggingFaceModel::Open(spec.model.init_from);
     if (!model.ok()) return Annotate(model.status(), "model.init_from");
-    spec.model.architecture = model->config();
+    ASSIGN_OR_RETURN(spec.model.architecture,
+                     ShortenedTo(spec.model.sequence_length, model->config()));
     // What holds of a model that is written out must hold of one that is read.
     RETURN_IF_ERROR(Validate(spec));
   }

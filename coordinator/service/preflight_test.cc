@@ -6,6 +6,7 @@
 #include <fstream>
 #include <variant>
 
+#include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "proto/file/checkpoint.h"
 #include "proto/file/checkpoint_fixture.h"
@@ -134,6 +135,24 @@ TEST_F(PreflightTest, ReadsTheArchitectureOfALlamaDirectory) {
   ASSERT_TRUE(job.ok()) << job.status();
   EXPECT_EQ(std::get<Architecture>(job->spec.model.architecture),
             Architecture(TestLlama(/*tied=*/false)));
+}
+
+TEST_F(PreflightTest, TrainsOnShorterSequencesThanTheModelTakes) {
+  JobSpec spec = Job();
+  spec.model = {.init_from = WriteModel()};
+  Gpt2Config model = TestModel(/*tied=*/true);
+  const int64_t most = model.sequence_length;
+  spec.model.sequence_length = --model.sequence_length;
+  const absl::StatusOr<CheckedJob> job = Check(spec);
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_EQ(std::get<Architecture>(job->spec.model.architecture),
+            Architecture(model));
+  spec.model.sequence_length = most + 1;
+  EXPECT_EQ(Check(spec).status(),
+            absl::InvalidArgumentError(fmt::format(
+                "model.sequence_length: {}: must be 1 to {}, as long as the "
+                "model's config.json says that sequences may be",
+                most + 1, most)));
 }
 
 TEST_F(PreflightTest, RefusesAModelWithDamagedWeights) {

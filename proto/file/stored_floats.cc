@@ -11,6 +11,10 @@ namespace {
 
 constexpr size_t kHalfBytes = 2;
 
+size_t BytesOf(FloatType type) {
+  return type == FloatType::kF32 ? sizeof(float) : kHalfBytes;
+}
+
 float FromBf16(uint16_t half) {
   return std::bit_cast<float>(uint32_t{half} << 16);
 }
@@ -39,8 +43,10 @@ std::optional<FloatType> FloatTypeNamed(std::string_view dtype) {
   return std::nullopt;
 }
 
-size_t StoredFloats::count() const {
-  return bytes.size() / (type == FloatType::kF32 ? sizeof(float) : kHalfBytes);
+size_t StoredFloats::count() const { return bytes.size() / BytesOf(type); }
+
+StoredFloats StoredFloats::First(size_t count) const {
+  return {bytes.first(count * BytesOf(type)), type};
 }
 
 void StoredFloats::Widen(std::span<float> out) const {

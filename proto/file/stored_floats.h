@@ -25,6 +25,9 @@ struct StoredFloats {
   size_t count() const;
   bool empty() const { return bytes.empty(); }
 
+  // The first `count` of them, which are there.
+  StoredFloats First(size_t count) const;
+
   // Writes them as float32, which has all of their values. `out` has count().
   void Widen(std::span<float> out) const;
 };

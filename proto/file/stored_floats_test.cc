@@ -63,6 +63,7 @@ TEST(StoredFloatsTest, F32StaysAsItIsEvenUnaligned) {
   std::vector<float> out(3);
   stored.Widen(out);
   EXPECT_EQ(out, values);
+  EXPECT_EQ(stored.First(2).count(), 2u);
 }
 
 }  // namespace

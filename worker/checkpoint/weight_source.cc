@@ -58,18 +58,26 @@ class CheckpointSource : public WeightSource {
 
 class HuggingFaceSource : public WeightSource {
  public:
-  HuggingFaceSource(std::string directory, HuggingFaceModel model)
-      : directory_(std::move(directory)), model_(std::move(model)) {}
+  // `model`: that of the files, or the same for shorter sequences.
+  HuggingFaceSource(std::string directory, HuggingFaceModel files,
+                    Architecture model)
+      : directory_(std::move(directory)),
+        files_(std::move(files)),
+        model_(std::move(model)) {}
 
-  const Architecture& model() const override { return model_.config(); }
+  const Architecture& model() const override { return model_; }
   bool has_moments() const override { return false; }
 
   absl::Status ReadWeight(const Parameter& parameter,
                           std::span<float> out) override {
-    const StoredFloats stored = model_.Find(parameter.name);
+    StoredFloats stored = files_.Find(parameter.name);
     if (stored.empty()) {
       return absl::NotFoundError(
           fmt::format("{}: tensor {} is missing", directory_, parameter.name));
+    }
+    if (IsPositionTable(parameter)) {
+      stored = stored.First(
+          std::min(stored.count(), static_cast<size_t>(parameter.count())));
     }
     RETURN_IF_ERROR(CheckSize(parameter, stored.count() * sizeof(float), out));
     stored.Widen(out);
@@ -83,8 +91,15 @@ class HuggingFaceSource : public WeightSource {
   }
 
  private:
-  std::string directory_;
-  HuggingFaceModel model_;
+  // Whose rows are a model's positions: the embedding's second, if any.
+  bool IsPositionTable(const Parameter& parameter) const {
+    const std::vector<Parameter> embedding = UnitParameters(model_, 0);
+    return embedding.size() > 1 && embedding[1].name == parameter.name;
+  }
+
+  const std::string directory_;
+  const HuggingFaceModel files_;
+  const Architecture model_;
 };
 
 // The first field in which the two differ.
@@ -118,9 +133,13 @@ absl::StatusOr<std::unique_ptr<WeightSource>> OpenCheckpointSource(
 absl::StatusOr<std::unique_ptr<WeightSource>> OpenHuggingFaceSource(
     const std::string& directory, const Architecture& model) {
   ASSIGN_OR_RETURN(HuggingFaceModel opened, HuggingFaceModel::Open(directory));
-  RETURN_IF_ERROR(CheckSameModel(opened.config(), model, directory));
-  return std::unique_ptr<WeightSource>(
-      std::make_unique<HuggingFaceSource>(directory, std::move(opened)));
+  Architecture found = opened.config();
+  if (SequenceLengthOf(model) < SequenceLengthOf(found)) {
+    SetSequenceLength(found, SequenceLengthOf(model));
+  }
+  RETURN_IF_ERROR(CheckSameModel(found, model, directory));
+  return std::unique_ptr<WeightSource>(std::make_unique<HuggingFaceSource>(
+      directory, std::move(opened), std::move(found)));
 }
 
 }  // namespace penstock

@@ -45,7 +45,8 @@ class WeightSource {
 absl::StatusOr<std::unique_ptr<WeightSource>> OpenCheckpointSource(
     const std::string& path, const Architecture& model);
 
-// A Hugging Face directory.
+// A Hugging Face directory. `model` may have shorter sequences than the files;
+// then the first rows of a position table are read.
 //
 // Errors: as HuggingFaceModel::Open, and FailedPrecondition as above.
 absl::StatusOr<std::unique_ptr<WeightSource>> OpenHuggingFaceSource(

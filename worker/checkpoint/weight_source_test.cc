@@ -73,6 +73,28 @@ TEST_F(WeightSourceTest, ReadsAHuggingFaceDirectory) {
       absl::FailedPreconditionError(exported + " has no optimizer state"));
 }
 
+TEST_F(WeightSourceTest, ReadsTheFirstPositionsForShorterSequences) {
+  const std::string exported = directory_ + "/hf";
+  ASSERT_TRUE(ExportHuggingFace(path_, exported, RealDisk()).ok());
+  Gpt2Config shorter = model_;
+  shorter.sequence_length = model_.sequence_length - 1;
+  const auto source = OpenHuggingFaceSource(exported, shorter);
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_EQ((*source)->model(), Architecture(shorter));
+  const std::vector<Parameter> parameters = AllParameters(shorter);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    std::vector<float> expected = parameters_[i].weight;
+    if (i == 1) expected.resize(expected.size() - model_.hidden);
+    std::vector<float> values(parameters[i].count());
+    ASSERT_TRUE((*source)->ReadWeight(parameters[i], values).ok());
+    EXPECT_EQ(values, expected) << parameters[i].name;
+  }
+  Gpt2Config longer = model_;
+  longer.sequence_length = model_.sequence_length + 1;
+  EXPECT_EQ(OpenHuggingFaceSource(exported, longer).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(WeightSourceTest, RefusesACheckpointOfAnotherModel) {
   Gpt2Config other = model_;
   other.layers = 3;
