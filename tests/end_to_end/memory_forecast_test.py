@@ -69,6 +69,10 @@ class MemoryForecastTest(unittest.TestCase):
             with self.subTest(schedule):
                 self.check("two-" + schedule, job(2, schedule, hidden=256))
 
+    def test_bf16(self):
+        spec = job(2, "1f1b", hidden=256, layers=6)
+        self.check("bf16", {**spec, "precision": "bf16"})
+
     def test_four_ranks(self):
         self.check("four", job(4, "1f1b", hidden=256, layers=6))
 
