@@ -13,11 +13,17 @@ std::string Devices(size_t count) {
   return fmt::format("{} device{}", count, count == 1 ? "" : "s");
 }
 
+// "2 devices", "1 CUDA device": what the job takes.
+std::string Wanted(const JobSpec& spec) {
+  const int count = PlaceCount(spec);
+  return fmt::format("{} {}device{}", count,
+                     spec.device == DeviceChoice::kCuda ? "CUDA " : "",
+                     count == 1 ? "" : "s");
+}
+
 std::string Needs(const JobRecord& job) {
-  const int count = PlaceCount(job.spec);
-  return fmt::format("needs {} {}device{} of at least {} MiB", count,
-                     job.spec.device == DeviceChoice::kCuda ? "CUDA " : "",
-                     count == 1 ? "" : "s", (job.memory_bytes >> 20) + 1);
+  return fmt::format("needs {} of at least {} MiB", Wanted(job.spec),
+                     (job.memory_bytes >> 20) + 1);
 }
 
 std::vector<DeviceShape> DevicesOf(const WorkerPool& pool) {
@@ -58,10 +64,9 @@ absl::StatusOr<Plan> Coordinator::MakePlan(const JobSpec& spec, absl::Time now,
   std::vector<DeviceShape> devices = DevicesOf(pool_);
   const size_t needed = static_cast<size_t>(PlaceCount(spec));
   absl::StatusOr<Plan> plan = absl::FailedPreconditionError(
-      fmt::format("parallelism: {} x {} needs {} {}devices; the cluster has {}",
-                  spec.parallelism.pipeline, spec.parallelism.data, needed,
-                  spec.device == DeviceChoice::kCuda ? "CUDA " : "",
-                  KindsText(devices, resolved.device)));
+      fmt::format("parallelism: {} x {} needs {}; the cluster has {}",
+                  spec.parallelism.pipeline, spec.parallelism.data,
+                  Wanted(spec), KindsText(devices, resolved.device)));
   std::erase_if(devices, [&resolved](const DeviceShape& device) {
     return !IsOf(resolved.device, device);
   });

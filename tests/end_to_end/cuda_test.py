@@ -89,7 +89,7 @@ class CudaTest(unittest.TestCase):
         job["device"] = "cpu"
         with self.assertRaises(CommandError) as refused:
             self.cluster.submit("on-cpus", job)
-        self.assertIn("needs 1 devices; the cluster has 0 cpu and 2 cuda",
+        self.assertIn("needs 1 device; the cluster has 0 cpu and 2 cuda",
                       refused.exception.stderr)
 
 
