@@ -2,21 +2,13 @@
 // pipeline width, under every synchronous schedule and after a resume; and they
 // learn what a job in fp32 learns.
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
-#include <string>
 #include <vector>
 
-#include "coordinator/planner/planner.h"
-#include "fmt/format.h"
 #include "gtest/gtest.h"
-#include "proto/base/file.h"
-#include "proto/file/weight_hash.h"
-#include "tests/in_process/in_process_job.h"
+#include "tests/numerics/small_job.h"
 
 namespace penstock {
 namespace {
@@ -45,76 +37,14 @@ LlamaConfig Llama(bool tied) {
           .tied_embeddings = tied};
 }
 
-class BFloat16Test : public testing::Test {
+class BFloat16Test : public SmallJobTest {
  protected:
-  BFloat16Test() {
-    root_ = testing::TempDir() + fmt::format("/bfloat16-{}", ::getpid());
-    std::filesystem::create_directories(root_);
-    std::string tokens;
-    for (int i = 0; i < 4096; ++i) {
-      tokens.push_back(static_cast<char>(i * i % 61));
-      tokens.push_back('\0');
-    }
-    EXPECT_TRUE(WriteFileAtomically(root_ + "/tokens.bin", tokens).ok());
-  }
-  ~BFloat16Test() override { std::filesystem::remove_all(root_); }
-
   JobSpec Spec(const Architecture& model) const {
-    JobSpec spec;
-    spec.name = "bfloat16";
-    spec.model.architecture = model;
-    spec.data.tokens = root_ + "/tokens.bin";
-    spec.optimizer.learning_rate = 1e-2;
-    spec.batch = {.micro_batch_size = 2, .micro_batches = 4};
-    spec.parallelism = {.pipeline = 1, .schedule = "1f1b"};
+    JobSpec spec = SpecOf(model);
     spec.steps = kSteps;
     spec.precision = Precision::kBf16;
     return spec;
   }
-
-  Plan PlanOf(const JobSpec& spec) const {
-    const std::vector<DeviceShape> devices(
-        spec.parallelism.pipeline * spec.parallelism.data,
-        {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
-    absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
-    EXPECT_TRUE(plan.ok()) << plan.status();
-    plan->checkpoint_directory = root_ + "/checkpoints";
-    return *std::move(plan);
-  }
-
-  struct Outcome {
-    std::vector<double> losses;
-    std::vector<double> norms;
-    std::string hash;
-    std::string checkpoint;
-
-    bool operator==(const Outcome& other) const {
-      return losses == other.losses && norms == other.norms &&
-             hash == other.hash;
-    }
-  };
-
-  Outcome Train(const Plan& plan, InProcessOptions options = {}) const {
-    options.root = root_;
-    if (plan.start.checkpoint.empty()) {
-      std::filesystem::remove_all(plan.checkpoint_directory);
-    }
-    const auto result = RunInProcess(plan, options);
-    EXPECT_TRUE(result.ok()) << result.status();
-    Outcome outcome;
-    if (!result.ok()) return outcome;
-    for (const StepMetrics& metrics : result->metrics) {
-      outcome.losses.push_back(metrics.loss);
-      outcome.norms.push_back(metrics.grad_norm);
-    }
-    outcome.checkpoint = result->progress.checkpoint;
-    const auto hash = HashWeights(outcome.checkpoint);
-    EXPECT_TRUE(hash.ok()) << hash.status();
-    outcome.hash = hash.value_or("");
-    return outcome;
-  }
-
-  std::string root_;
 };
 
 std::vector<Architecture> Models() {

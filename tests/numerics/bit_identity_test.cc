@@ -8,99 +8,34 @@
 // copy's half of the micro-batches and then the copies, as two replicas do;
 // those are held to a tolerance against one.
 
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "coordinator/planner/planner.h"
 #include "coordinator/schedule/schedule_catalog.h"
-#include "fmt/format.h"
 #include "gtest/gtest.h"
-#include "proto/base/file.h"
-#include "proto/file/weight_hash.h"
-#include "tests/in_process/in_process_job.h"
+#include "tests/numerics/small_job.h"
 
 namespace penstock {
 namespace {
 
 constexpr int64_t kSteps = 4;
 
-class BitIdentityTest : public testing::Test {
+class BitIdentityTest : public SmallJobTest {
  protected:
-  BitIdentityTest() {
-    root_ = testing::TempDir() + fmt::format("/bits-{}", ::getpid());
-    std::filesystem::create_directories(root_);
-    std::string tokens;
-    for (int i = 0; i < 4096; ++i) {
-      tokens.push_back(static_cast<char>(i * i % 61));
-      tokens.push_back('\0');
-    }
-    EXPECT_TRUE(WriteFileAtomically(root_ + "/tokens.bin", tokens).ok());
-  }
-  ~BitIdentityTest() override { std::filesystem::remove_all(root_); }
-
   JobSpec Spec(int64_t pipeline, const std::string& schedule, bool tied) const {
-    JobSpec spec;
-    spec.name = fmt::format("p{}-{}", pipeline, schedule);
-    spec.model.architecture = Gpt2Config{.layers = 3,
-                                         .hidden = 24,
-                                         .heads = 3,
-                                         .sequence_length = 16,
-                                         .vocabulary = 61,
-                                         .tied_embeddings = tied};
-    spec.data.tokens = root_ + "/tokens.bin";
-    spec.optimizer.learning_rate = 1e-2;
-    spec.batch = {.micro_batch_size = 2, .micro_batches = 4};
-    spec.parallelism = {.pipeline = pipeline, .data = 1, .schedule = schedule};
+    JobSpec spec = SpecOf(Gpt2Config{.layers = 3,
+                                     .hidden = 24,
+                                     .heads = 3,
+                                     .sequence_length = 16,
+                                     .vocabulary = 61,
+                                     .tied_embeddings = tied});
+    spec.parallelism.pipeline = pipeline;
+    spec.parallelism.schedule = schedule;
     spec.steps = kSteps;
     return spec;
   }
-
-  Plan PlanOf(const JobSpec& spec, const LinkShape& link = {}) const {
-    const std::vector<DeviceShape> devices(
-        spec.parallelism.pipeline * spec.parallelism.data,
-        {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
-    absl::StatusOr<Plan> plan = MakePlan(spec, devices, link);
-    EXPECT_TRUE(plan.ok()) << plan.status();
-    plan->checkpoint_directory =
-        fmt::format("{}/{}-d{}", root_, spec.name, spec.parallelism.data);
-    return *std::move(plan);
-  }
-
-  struct Outcome {
-    std::vector<double> losses;
-    std::vector<double> norms;
-    std::string hash;
-    std::string checkpoint;
-
-    bool operator==(const Outcome& other) const {
-      return losses == other.losses && norms == other.norms &&
-             hash == other.hash;
-    }
-  };
-
-  Outcome Train(const Plan& plan, InProcessOptions options = {}) const {
-    options.root = root_;
-    const auto result = RunInProcess(plan, options);
-    EXPECT_TRUE(result.ok()) << result.status();
-    Outcome outcome;
-    if (!result.ok()) return outcome;
-    for (const StepMetrics& metrics : result->metrics) {
-      outcome.losses.push_back(metrics.loss);
-      outcome.norms.push_back(metrics.grad_norm);
-    }
-    outcome.checkpoint = result->progress.checkpoint;
-    const auto hash = HashWeights(outcome.checkpoint);
-    EXPECT_TRUE(hash.ok()) << hash.status();
-    outcome.hash = hash.value_or("");
-    return outcome;
-  }
-
-  std::string root_;
 };
 
 TEST_F(BitIdentityTest, WidthsAndSchedulesGiveTheSameBits) {

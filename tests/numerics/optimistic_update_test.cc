@@ -2,20 +2,15 @@
 // losses, norms, final weights and checkpoints on the way, whether clipping
 // never, sometimes or always makes an update be redone.
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "coordinator/planner/planner.h"
-#include "fmt/format.h"
 #include "gtest/gtest.h"
-#include "proto/base/file.h"
 #include "proto/file/weight_hash.h"
-#include "tests/in_process/in_process_job.h"
+#include "tests/numerics/small_job.h"
 
 namespace penstock {
 namespace {
@@ -27,33 +22,17 @@ constexpr int64_t kSteps = 6;
 // Norms are spread over the steps: half of them are clipped at their median.
 enum class Clip { kNever, kSometimes, kAlways };
 
-class OptimisticUpdateTest : public testing::Test {
+class OptimisticUpdateTest : public SmallJobTest {
  protected:
-  OptimisticUpdateTest() {
-    root_ = testing::TempDir() + fmt::format("/optimistic-{}", ::getpid());
-    fs::create_directories(root_);
-    std::string tokens;
-    for (int i = 0; i < 4096; ++i) {
-      tokens.push_back(static_cast<char>(i * i % 61));
-      tokens.push_back('\0');
-    }
-    EXPECT_TRUE(WriteFileAtomically(root_ + "/tokens.bin", tokens).ok());
-  }
-  ~OptimisticUpdateTest() override { fs::remove_all(root_); }
-
   JobSpec Spec(int64_t pipeline, const std::string& schedule,
                bool optimistic) const {
-    JobSpec spec;
-    spec.name = optimistic ? "optimistic" : "synchronized";
-    spec.model.architecture = Gpt2Config{.layers = 6,
-                                         .hidden = 16,
-                                         .heads = 2,
-                                         .sequence_length = 8,
-                                         .vocabulary = 61};
-    spec.data.tokens = root_ + "/tokens.bin";
-    spec.optimizer.learning_rate = 1e-2;
+    JobSpec spec = SpecOf(Gpt2Config{.layers = 6,
+                                     .hidden = 16,
+                                     .heads = 2,
+                                     .sequence_length = 8,
+                                     .vocabulary = 61});
     spec.optimizer.clip_norm = 0;
-    spec.batch = {.micro_batch_size = 1, .micro_batches = 4};
+    spec.batch.micro_batch_size = 1;
     spec.parallelism = {.pipeline = pipeline,
                         .data = 1,
                         .schedule = schedule,
@@ -63,40 +42,17 @@ class OptimisticUpdateTest : public testing::Test {
     return spec;
   }
 
-  struct Outcome {
-    std::vector<double> losses;
-    std::vector<double> norms;
+  struct Steps : Outcome {
     std::vector<std::string> checkpoints;  // Hashes, in the order of the steps.
-    std::string last;                      // Path of the last one.
 
-    bool operator==(const Outcome& other) const {
-      return losses == other.losses && norms == other.norms &&
-             checkpoints == other.checkpoints;
+    bool operator==(const Steps& other) const {
+      return Outcome::operator==(other) && checkpoints == other.checkpoints;
     }
   };
 
-  Plan PlanOf(const JobSpec& spec) const {
-    const std::vector<DeviceShape> devices(
-        spec.parallelism.pipeline * spec.parallelism.data,
-        {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
-    absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
-    EXPECT_TRUE(plan.ok()) << plan.status();
-    plan->checkpoint_directory = root_ + "/" + spec.name;
-    fs::remove_all(plan->checkpoint_directory);
-    return *std::move(plan);
-  }
-
-  Outcome Train(const Plan& plan, InProcessOptions options = {}) const {
-    options.root = root_;
-    const auto result = RunInProcess(plan, options);
-    EXPECT_TRUE(result.ok()) << result.status();
-    Outcome outcome;
-    if (!result.ok()) return outcome;
-    for (const StepMetrics& metrics : result->metrics) {
-      outcome.losses.push_back(metrics.loss);
-      outcome.norms.push_back(metrics.grad_norm);
-    }
-    outcome.last = result->progress.checkpoint;
+  Steps TrainSteps(const Plan& plan,
+                   const InProcessOptions& options = {}) const {
+    Steps steps{Train(plan, options)};
     std::vector<std::string> paths;
     for (const auto& entry :
          fs::directory_iterator(plan.checkpoint_directory)) {
@@ -106,9 +62,9 @@ class OptimisticUpdateTest : public testing::Test {
     for (const std::string& path : paths) {
       const auto hash = HashWeights(path);
       EXPECT_TRUE(hash.ok()) << hash.status();
-      outcome.checkpoints.push_back(hash.value_or(""));
+      steps.checkpoints.push_back(hash.value_or(""));
     }
-    return outcome;
+    return steps;
   }
 
   // The same job in both ways.
@@ -116,7 +72,7 @@ class OptimisticUpdateTest : public testing::Test {
     if (clip == Clip::kAlways) spec.optimizer.clip_norm = 1e-3;
     if (clip == Clip::kSometimes) spec.optimizer.clip_norm = MedianNorm(spec);
     spec.parallelism.optimistic_update = false;
-    const Outcome expected = Train(PlanOf(spec));
+    const Steps expected = TrainSteps(PlanOf(spec));
     ASSERT_EQ(std::ssize(expected.losses), kSteps);
     ASSERT_EQ(std::ssize(expected.checkpoints), kSteps / 2);
     const auto clipped = std::count_if(
@@ -135,15 +91,13 @@ class OptimisticUpdateTest : public testing::Test {
         EXPECT_EQ(clipped, kSteps);
     }
     spec.parallelism.optimistic_update = true;
-    EXPECT_EQ(Train(PlanOf(spec)), expected);
+    EXPECT_EQ(TrainSteps(PlanOf(spec)), expected);
   }
-
-  std::string root_;
 
  private:
   double MedianNorm(JobSpec spec) const {
     spec.parallelism.optimistic_update = false;
-    std::vector<double> norms = Train(PlanOf(spec)).norms;
+    std::vector<double> norms = TrainSteps(PlanOf(spec)).norms;
     EXPECT_EQ(std::ssize(norms), kSteps);
     std::sort(norms.begin(), norms.end());
     return norms.empty() ? 1 : norms[norms.size() / 2];
@@ -197,22 +151,22 @@ TEST_F(OptimisticUpdateTest, GivesThemWithReplicasAndTiedEmbeddings) {
 TEST_F(OptimisticUpdateTest, LinksGiveTheSameBits) {
   JobSpec spec = Spec(3, "1f1b", true);
   spec.optimizer.clip_norm = 1e-3;
-  const Outcome local = Train(PlanOf(spec));
-  EXPECT_EQ(Train(PlanOf(spec), {.link = LinkKind::kGrpc}), local);
+  const Steps local = TrainSteps(PlanOf(spec));
+  EXPECT_EQ(TrainSteps(PlanOf(spec), {.link = LinkKind::kGrpc}), local);
 }
 
 // The step that is being made when the leader decides becomes the last.
 TEST_F(OptimisticUpdateTest, APauseAndResumeGiveTheSameBits) {
   JobSpec spec = Spec(2, "1f1b", true);
   spec.optimizer.clip_norm = 1e-3;
-  const Outcome whole = Train(PlanOf(spec));
+  const Steps whole = TrainSteps(PlanOf(spec));
   spec.name = "first";
-  const Outcome first = Train(PlanOf(spec), {.pause_after_step = 2});
+  const Steps first = TrainSteps(PlanOf(spec), {.pause_after_step = 2});
   ASSERT_EQ(std::ssize(first.losses), 3);
   spec.name = "second";
   Plan plan = PlanOf(spec);
-  plan.start = {.step = 3, .checkpoint = first.last};
-  const Outcome second = Train(plan);
+  plan.start = {.step = 3, .checkpoint = first.checkpoint};
+  const Steps second = TrainSteps(plan);
   EXPECT_EQ(second.losses.size() + first.losses.size(), whole.losses.size());
   EXPECT_EQ(second.losses.back(), whole.losses.back());
   EXPECT_EQ(second.checkpoints.back(), whole.checkpoints.back());

@@ -2,24 +2,18 @@
 // micro-batches one after the other, and keeps a copy of every version of every
 // weight. Losses and final weights have the same bits at every pipeline width.
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "coordinator/planner/planner.h"
-#include "fmt/format.h"
 #include "gtest/gtest.h"
-#include "proto/base/file.h"
 #include "proto/file/allowed_roots.h"
-#include "tests/in_process/in_process_job.h"
 #include "tests/numerics/device_buffer.h"
+#include "tests/numerics/small_job.h"
 #include "worker/checkpoint/weight_source.h"
 #include "worker/model/init.h"
 #include "worker/model/make_layer.h"
@@ -248,59 +242,26 @@ class Reference {
   int64_t updates_ = 0;
 };
 
-class WeightVersionsTest : public testing::Test {
+class WeightVersionsTest : public SmallJobTest {
  protected:
-  WeightVersionsTest() {
-    root_ = testing::TempDir() + fmt::format("/versions-{}", ::getpid());
-    std::filesystem::create_directories(root_);
-    std::string tokens;
-    for (int i = 0; i < 4096; ++i) {
-      tokens.push_back(static_cast<char>(i * i % 61));
-      tokens.push_back('\0');
-    }
-    EXPECT_TRUE(WriteFileAtomically(root_ + "/tokens.bin", tokens).ok());
-  }
-  ~WeightVersionsTest() override { std::filesystem::remove_all(root_); }
-
   JobSpec Spec(int64_t pipeline, const std::string& schedule) const {
-    JobSpec spec;
-    spec.name = schedule;
-    spec.model.architecture = Gpt2Config{.layers = 3,
-                                         .hidden = 16,
-                                         .heads = 2,
-                                         .sequence_length = 8,
-                                         .vocabulary = 61,
-                                         .tied_embeddings = false};
-    spec.data.tokens = root_ + "/tokens.bin";
-    spec.optimizer.learning_rate = 1e-2;
+    JobSpec spec = SpecOf(Gpt2Config{.layers = 3,
+                                     .hidden = 16,
+                                     .heads = 2,
+                                     .sequence_length = 8,
+                                     .vocabulary = 61,
+                                     .tied_embeddings = false});
     spec.optimizer.clip_norm = 0;
-    spec.batch = {.micro_batch_size = 2, .micro_batches = 8};
-    spec.parallelism = {.pipeline = pipeline, .data = 1, .schedule = schedule};
+    spec.batch.micro_batches = 8;
+    spec.parallelism.pipeline = pipeline;
+    spec.parallelism.schedule = schedule;
     spec.steps = kSteps;
     return spec;
   }
 
-  Plan PlanOf(const JobSpec& spec) const {
-    EXPECT_TRUE(Validate(spec).ok()) << Validate(spec);
-    const std::vector<DeviceShape> devices(
-        spec.parallelism.pipeline,
-        {.memory_bytes = int64_t{1} << 32, .flops_per_second = 1e11});
-    absl::StatusOr<Plan> plan = MakePlan(spec, devices, LinkShape{});
-    EXPECT_TRUE(plan.ok()) << plan.status();
-    plan->checkpoint_directory = root_ + "/checkpoints";
-    std::filesystem::remove_all(plan->checkpoint_directory);
-    return *std::move(plan);
-  }
-
-  InProcessResult Train(const Plan& plan) const {
-    auto result = RunInProcess(plan, {.root = root_});
-    EXPECT_TRUE(result.ok()) << result.status();
-    return result.ok() ? *std::move(result) : InProcessResult();
-  }
-
   void ExpectTheReferencesBits(const JobSpec& spec, int64_t every) const {
     const Plan plan = PlanOf(spec);
-    const InProcessResult result = Train(plan);
+    const InProcessResult result = Run(plan);
     ASSERT_EQ(std::ssize(result.metrics), kSteps);
     const auto roots = AllowedRoots::Create({root_});
     ASSERT_TRUE(roots.ok());
@@ -321,8 +282,6 @@ class WeightVersionsTest : public testing::Test {
       EXPECT_EQ(values, weights.at(parameter.name)) << parameter.name;
     }
   }
-
-  std::string root_;
 };
 
 TEST_F(WeightVersionsTest, PipeDreamGivesTheReferencesBits) {
@@ -365,7 +324,7 @@ TEST_F(WeightVersionsTest, OneRankMayTieItsEmbeddings) {
   spec.steps = 8;
   std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
       .tied_embeddings = true;
-  const InProcessResult result = Train(PlanOf(spec));
+  const InProcessResult result = Run(PlanOf(spec));
   ASSERT_EQ(result.metrics.size(), 8);
   EXPECT_LT(result.metrics.back().loss, result.metrics.front().loss);
 }
@@ -375,7 +334,7 @@ TEST_F(WeightVersionsTest, TheLossFalls) {
     JobSpec spec = Spec(4, schedule);
     spec.optimizer.learning_rate = 3e-3;
     spec.steps = 16;
-    const InProcessResult result = Train(PlanOf(spec));
+    const InProcessResult result = Run(PlanOf(spec));
     ASSERT_EQ(result.metrics.size(), 16);
     EXPECT_LT(result.metrics.back().loss, 0.8 * result.metrics.front().loss);
     EXPECT_GT(result.metrics.back().grad_norm, 0);
