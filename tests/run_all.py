@@ -121,7 +121,7 @@ def run_bazel(arguments, tally):
 # What CUDA changes: kernels, what runs on them, links. Everything else is what
 # it is without.
 CUDA_TARGETS = ["//kernels/...", "//tests/conformance/...",
-                "//worker/link/..."]
+                "//tests/gpu:attention_memory_test", "//worker/link/..."]
 
 
 def has_cuda():
