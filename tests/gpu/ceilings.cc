@@ -68,8 +68,9 @@ absl::StatusOr<double> MedianSeconds(
 
 }  // namespace
 
-absl::StatusOr<Ceilings> MeasureCeilings(Backend& backend, int64_t size,
-                                         int64_t bytes) {
+absl::StatusOr<Ceilings> MeasureCeilings(Backend& backend, bool small) {
+  const int64_t size = small ? 256 : 8192;
+  const int64_t bytes = int64_t{1} << (small ? 24 : 32);
   const int64_t matrix_bytes = size * size * 2;
   std::vector<Memory> matrices;
   const std::vector<uint16_t> values = RandomValues(size * size);
@@ -98,6 +99,11 @@ absl::StatusOr<Ceilings> MeasureCeilings(Backend& backend, int64_t size,
   return Ceilings{
       .flops_per_second = 2 * n * n * n / product,
       .copy_bytes_per_second = 2 * static_cast<double>(bytes) / copy};
+}
+
+nlohmann::json ToJson(const Ceilings& ceilings) {
+  return {{"flops_per_second", ceilings.flops_per_second},
+          {"copy_bytes_per_second", ceilings.copy_bytes_per_second}};
 }
 
 }  // namespace penstock::gpu

@@ -25,7 +25,8 @@ under=()
 
 # Builds all programs and puts them into a directory.
 build_by_bazel() {
-  local flags=() suite programs=(tests/gpu/{model_check,throughput,device_hog}
+  local flags=() suite
+  local programs=(tests/gpu/{model_check,throughput,step_profile,device_hog}
     worker/penstock-worker coordinator/penstock-coordinator
     coordinator/cli/penstock)
   if [ "$device" = cuda ]; then
@@ -209,6 +210,8 @@ speed_table() {
 }
 
 check_speed() {
+  local shapes=()
+  [ "$device" = cpu ] && shapes=(--small)
   if [ ! -x "$build/throughput" ]; then
     skip speed "throughput is not built here"
     return
@@ -216,6 +219,8 @@ check_speed() {
   step throughput 150 "$SELF" --run throughput
   step torch 140 "$SELF" --run torch_throughput
   step speed 10 "$SELF" --run speed_table
+  check profile 40 step_profile --device "$device" "${shapes[@]}" --rows 14 \
+    --json "$out/profile.json"
 }
 
 check_bad_days() {
@@ -249,7 +254,9 @@ finish() {
   done > "$out/all.log"
   {
     environment
-    [ -f "$logs/speed.log" ] && cat "$logs/speed.log"
+    for log in "$logs/speed.log" "$logs/profile.log"; do
+      [ -f "$log" ] && cat "$log"
+    done
     printf '%-22s %-13s %6s  %s\n' check result '' numbers
     printf '%s\n' "${table[@]}"
     echo "$failed failed, $SECONDS s in all; logs: $out"

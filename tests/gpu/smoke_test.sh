@@ -9,3 +9,6 @@ cd "$(dirname "$0")"
   --json "$TEST_TMPDIR/ours.json"
 ./throughput --list --small --json "$TEST_TMPDIR/workloads.json"
 python3 ./speed_table.py "$TEST_TMPDIR/ours.json"
+./step_profile --json "$TEST_TMPDIR/predicted.json"
+./step_profile --device cpu --small --rows 6 --json "$TEST_TMPDIR/profile.json"
+python3 -m json.tool "$TEST_TMPDIR/profile.json" > /dev/null

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
+#include "tests/gpu/fitting.h"
 #include "tests/gpu/random_job.h"
 #include "tests/in_process/in_process_job.h"
 
@@ -73,16 +74,9 @@ absl::StatusOr<Throughput> Measure(const Workload& workload, int64_t stages,
 absl::StatusOr<Throughput> MeasureThroughput(const Workload& workload,
                                              int64_t stages,
                                              const ThroughputOptions& options) {
-  Workload fitting = workload;
-  for (;;) {
-    absl::StatusOr<Throughput> measured = Measure(fitting, stages, options);
-    if (!absl::IsResourceExhausted(measured.status()) ||
-        fitting.batch.micro_batch_size % 2 != 0) {
-      return measured;
-    }
-    fitting.batch.micro_batch_size /= 2;
-    fitting.batch.micro_batches *= 2;
-  }
+  return MeasureWhatFits(workload, [&](const Workload& fitting) {
+    return Measure(fitting, stages, options);
+  });
 }
 
 }  // namespace penstock::gpu

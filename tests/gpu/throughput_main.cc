@@ -85,11 +85,10 @@ json ToJson(const Workload& workload, const Throughput& measured,
   };
 }
 
-absl::StatusOr<Ceilings> MeasureCeilingsOf(const Flags& flags) {
+absl::StatusOr<Ceilings> CeilingsOf(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<Backend>> backend = MakerOf(flags.kind)();
   if (!backend.ok()) return backend.status();
-  return flags.small ? MeasureCeilings(**backend, 256, int64_t{1} << 24)
-                     : MeasureCeilings(**backend, 8192, int64_t{1} << 32);
+  return MeasureCeilings(**backend, flags.small);
 }
 
 class Results {
@@ -97,13 +96,11 @@ class Results {
   explicit Results(const Flags& flags) : flags_(flags) {}
 
   absl::Status Measure() {
-    absl::StatusOr<Ceilings> ceilings = MeasureCeilingsOf(flags_);
+    absl::StatusOr<Ceilings> ceilings = CeilingsOf(flags_);
     if (!ceilings.ok()) return ceilings.status();
     ceilings_ = *ceilings;
-    json_["ceilings"] = {
-        {"flops_per_second", ceilings_.flops_per_second},
-        {"copy_bytes_per_second", ceilings_.copy_bytes_per_second}};
-    for (const Workload& workload : Wanted()) {
+    json_["ceilings"] = penstock::gpu::ToJson(ceilings_);
+    for (const Workload& workload : Workloads(flags_.small, flags_.only)) {
       json_["workloads"].push_back(penstock::gpu::ToJson(workload));
       for (const int64_t stages : flags_.stages) MeasureOne(workload, stages);
     }
@@ -111,7 +108,7 @@ class Results {
   }
 
   void List() {
-    for (const Workload& workload : Wanted()) {
+    for (const Workload& workload : Workloads(flags_.small, flags_.only)) {
       json_["workloads"].push_back(penstock::gpu::ToJson(workload));
     }
     Write();
@@ -120,15 +117,6 @@ class Results {
   bool failed() const { return failed_; }
 
  private:
-  std::vector<Workload> Wanted() const {
-    std::vector<Workload> wanted = Workloads(flags_.small);
-    std::erase_if(wanted, [this](const Workload& workload) {
-      return !flags_.only.empty() &&
-             std::ranges::count(flags_.only, workload.name) == 0;
-    });
-    return wanted;
-  }
-
   // What failed is in the results, too, and the others go on.
   void MeasureOne(const Workload& workload, int64_t stages) {
     const auto measured = MeasureThroughput(

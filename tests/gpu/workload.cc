@@ -1,5 +1,6 @@
 #include "tests/gpu/workload.h"
 
+#include <algorithm>
 #include <variant>
 
 namespace penstock::gpu {
@@ -27,9 +28,7 @@ json FieldsOf(const LlamaConfig& model) {
           {"rope_theta", model.rope_theta}};
 }
 
-}  // namespace
-
-std::vector<Workload> Workloads(bool small) {
+std::vector<Workload> All(bool small) {
   Gpt2Config gpt2{.layers = 12,
                   .hidden = 768,
                   .heads = 12,
@@ -49,11 +48,18 @@ std::vector<Workload> Workloads(bool small) {
                     .vocabulary = 256,
                     .rope_theta = 500000};
   if (!small) {
-    return {{"gpt2-124m", gpt2, {.micro_batch_size = 32, .micro_batches = 4}},
-            {"gpt2-xl", xl, {.micro_batch_size = 16, .micro_batches = 2}},
-            {"llama-8b-blocks",
-             llama,
-             {.micro_batch_size = 2, .micro_batches = 2}}};
+    return {{.name = "gpt2-124m",
+             .model = gpt2,
+             .batch = {.micro_batch_size = 32, .micro_batches = 4},
+             .h200_tokens_per_second = 530e3},
+            {.name = "gpt2-xl",
+             .model = xl,
+             .batch = {.micro_batch_size = 16, .micro_batches = 2},
+             .h200_tokens_per_second = 51e3},
+            {.name = "llama-8b-blocks",
+             .model = llama,
+             .batch = {.micro_batch_size = 2, .micro_batches = 2},
+             .h200_tokens_per_second = 48e3}};
   }
   for (Gpt2Config* model : {&gpt2, &xl}) {
     model->layers /= 6;
@@ -75,13 +81,25 @@ std::vector<Workload> Workloads(bool small) {
           {"llama-8b-blocks", llama, batch}};
 }
 
+}  // namespace
+
+std::vector<Workload> Workloads(bool small,
+                                const std::vector<std::string>& only) {
+  std::vector<Workload> workloads = All(small);
+  std::erase_if(workloads, [&](const Workload& workload) {
+    return !only.empty() && std::ranges::count(only, workload.name) == 0;
+  });
+  return workloads;
+}
+
 json ToJson(const Workload& workload) {
   const json fields = std::visit(
       [](const auto& model) { return FieldsOf(model); }, workload.model);
   return {{"name", workload.name},
           {"model", {{NameOf(workload.model), fields}}},
           {"micro_batch_size", workload.batch.micro_batch_size},
-          {"micro_batches", workload.batch.micro_batches}};
+          {"micro_batches", workload.batch.micro_batches},
+          {"h200_tokens_per_second", workload.h200_tokens_per_second}};
 }
 
 }  // namespace penstock::gpu

@@ -15,12 +15,14 @@ struct Workload {
   std::string name;
   Architecture model;
   BatchSpec batch;
+  double h200_tokens_per_second = 0;  // To reach on one H200; 0 for none.
 };
 
 // GPT-2 124M, GPT-2 XL, and eight blocks of Llama 3 8B, whose vocabulary of 256
 // leaves next to nothing of embedding and head. `small`: the same in shapes
-// that a CPU trains in a second.
-std::vector<Workload> Workloads(bool small);
+// that a CPU trains in a second. `only`: those of these names; empty for all.
+std::vector<Workload> Workloads(bool small,
+                                const std::vector<std::string>& only = {});
 
 // All that another implementation needs to train the same; tensor shapes by the
 // names of job files.
