@@ -19,6 +19,15 @@ def cuda_spec(pipeline, steps=3, **overrides):
         "batch": {"micro_batch_size": 1, "micro_batches": 2}, **overrides})
 
 
+def children_of(process):
+    """Of all its threads, whichever started them."""
+    children = []
+    for task in os.listdir(f"/proc/{process}/task"):
+        with open(f"/proc/{process}/task/{task}/children") as file:
+            children += file.read().split()
+    return [int(child) for child in children]
+
+
 class CudaTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -68,21 +77,12 @@ class CudaTest(unittest.TestCase):
             2, steps=12, parallelism={"pipeline": 2, "link": "grpc"},
             checkpoint={"every_steps": 2}))
         self.cluster.wait("killed", lambda j: int(j.get("step", 0)) >= 4)
-        os.kill(self.an_executor(), signal.SIGKILL)
+        os.kill(children_of(self.cluster.pids()["worker-1"])[0],
+                signal.SIGKILL)
         job = self.cluster.wait_for_end("killed")
         self.assertEqual(job["state"], "JOB_STATE_SUCCEEDED", job["reason"])
         self.assertGreater(int(job["epoch"]), 1)
         self.assertEqual(self.hash_of(job), self.hash_of(whole))
-
-    def an_executor(self):
-        worker = self.cluster.pids()["worker-1"]
-        with open(f"/proc/{worker}/task/{worker}/children") as file:
-            children = file.read().split()
-        if not children:  # Started by another thread than the main one.
-            for task in os.listdir(f"/proc/{worker}/task"):
-                with open(f"/proc/{worker}/task/{task}/children") as file:
-                    children += file.read().split()
-        return int(children[0])
 
     def test_a_job_for_cpus_is_refused_where_there_are_none(self):
         job = cuda_spec(1)
@@ -94,15 +94,18 @@ class CudaTest(unittest.TestCase):
 
 
 class BadDeviceTest(unittest.TestCase):
-    """What an executor tells of a device that fails in the middle of a step."""
+    """What an executor tells of a device that fails, most often in the middle
+    of a step, and what becomes of the job and the processes."""
     PLACE = r"replica 0 rank 0 step \d+ (\d+[FB]\d+|OPTIMIZER): "
 
-    def line_about(self, fault, wanted):
-        """What the job's log says of it, at most half a minute later."""
+    def line_about(self, fault, wanted, goes_on=True):
+        """What the job's log says of it, at most half a minute later. `goes_on`:
+        the job tries again, for it could be better then."""
         os.environ["PENSTOCK_EMULATED_FAULT"] = fault
         self.addCleanup(os.environ.pop, "PENSTOCK_EMULATED_FAULT")
         with Cluster(workers=1, up=("--cuda", "0")) as cluster:
             prepare_text(cluster)
+            worker = cluster.pids()["worker-0"]
             cluster.submit("job", cuda_spec(1, steps=1000))
             logs = ""
 
@@ -112,8 +115,13 @@ class BadDeviceTest(unittest.TestCase):
                 return wanted in logs
 
             cluster.wait("job", is_told, seconds=30)
+            cluster.wait("job", lambda job: int(job["epoch"]) > 1 if goes_on
+                         else job["state"] == "JOB_STATE_FAILED", seconds=30)
             cluster.run("job", "cancel", "job")
             cluster.wait_for_end("job")
+            cluster.wait("job", lambda _: not children_of(worker), seconds=30)
+            self.assertEqual(cluster.pids()["worker-0"], worker)
+            self.assertIn(" ready ", cluster.run("worker", "list"))
         return next(line for line in logs.splitlines() if wanted in line)
 
     def test_one_that_hangs_is_given_up_after_ten_seconds(self):
@@ -121,8 +129,19 @@ class BadDeviceTest(unittest.TestCase):
         self.assertRegex(line, self.PLACE)
 
     def test_one_that_is_lost_is_named_at_once(self):
-        line = self.line_about("214:300", "cudaErrorECCUncorrectable")
+        line = self.line_about("214:300", "cudaErrorECCUncorrectable",
+                               goes_on=False)
         self.assertRegex(line, self.PLACE)
+
+    def test_a_driver_that_does_not_return_ends_the_process(self):
+        line = self.line_about("graph_launch:20", "has not returned from")
+        self.assertRegex(line, self.PLACE + "the CUDA driver has not returned "
+                         "from replay for 12s")
+
+    def test_one_that_hangs_before_the_first_step_is_found_as_well(self):
+        line = self.line_about("malloc:1", "has not returned from")
+        self.assertRegex(line, "replica 0 rank 0 preparing: the CUDA driver "
+                         "has not returned from allocate for 12s")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "kernels/copy_queue.h"
 #include "proto/plan.h"
+#include "worker/executor/device_calls.h"
 #include "worker/runtime/backend_maker.h"
 
 namespace penstock {
@@ -25,11 +26,13 @@ struct ExecutorDevice {
 
 // Of `kind`, "cpu" or "cuda", for a rank of `plan`. A CUDA device that takes
 // longer for one pass than the plan's whole step, and than ten seconds, counts
-// as hung.
+// as hung. What is called of one is noted in `calls`, which must outlive the
+// makers, so that a call that never returns is found a little later.
 //
 // Errors: InvalidArgument: no such kind. Opening a device is up to the makers.
 absl::StatusOr<ExecutorDevice> ExecutorDeviceOf(std::string_view kind,
-                                                const Plan& plan);
+                                                const Plan& plan,
+                                                DeviceCalls& calls);
 
 }  // namespace penstock
 

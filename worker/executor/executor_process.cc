@@ -26,6 +26,8 @@
 #include "proto/internal/v1/executor.pb.h"
 #include "proto/plan_proto.h"
 #include "proto/worker_report_proto.h"
+#include "worker/executor/device_calls.h"
+#include "worker/executor/device_watchdog.h"
 #include "worker/executor/executor_device.h"
 #include "worker/executor/executor_link.h"
 #include "worker/executor/message_stream.h"
@@ -42,6 +44,13 @@ using internal::v1::ToExecutor;
 
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(100);
 constexpr absl::Duration kConnectMax = absl::Seconds(30);
+
+FromExecutor FailedMessage(const absl::Status& status) {
+  FromExecutor message;
+  message.mutable_failed()->set_code(static_cast<int>(status.code()));
+  message.mutable_failed()->set_message(std::string(status.message()));
+  return message;
+}
 
 internal::v1::Progress ProgressOf(const Trainer& trainer) {
   Progress progress = trainer.progress();
@@ -65,7 +74,7 @@ DelayedLink::Options DelayOf(const internal::v1::Prepare& prepare,
 }
 
 // One executor: the main thread trains, a second one listens to the worker, a
-// third one reports progress.
+// third one reports progress and ends the process when the device hangs.
 class Executor {
  public:
   explicit Executor(int fd) : stream_(FileDescriptor(fd)) {}
@@ -76,8 +85,7 @@ class Executor {
     if (status.ok()) {
       *last.mutable_finished()->mutable_progress() = ProgressOf(*trainer_);
     } else {
-      last.mutable_failed()->set_code(static_cast<int>(status.code()));
-      last.mutable_failed()->set_message(std::string(status.message()));
+      last = FailedMessage(status);
     }
     return stream_.Write(last).ok() ? 0 : 1;
   }
@@ -86,13 +94,20 @@ class Executor {
     {
       MutexLock lock(mutex_);
       stopping_ = true;
-      changed_.NotifyAll();
+      reported_ = nullptr;
     }
     stream_.Close();
     if (listener_.joinable()) listener_.join();
-    if (reporter_.joinable()) reporter_.join();
     // Before the trainer: it may hold the trainer's buffers.
     link_.reset();
+    trainer_.reset();
+    {
+      // Watched until here: a device can hang when memory is given back, too.
+      MutexLock lock(mutex_);
+      ended_ = true;
+      changed_.NotifyAll();
+    }
+    if (reporter_.joinable()) reporter_.join();
   }
 
  private:
@@ -113,7 +128,10 @@ class Executor {
     ASSIGN_OR_RETURN(const std::vector<CommunicatorId> communicators,
                      CommunicatorIdsFromProto(message.run().communicators()));
     listener_ = std::thread([this] { Listen(); });
-    reporter_ = std::thread([this] { ReportProgress(); });
+    {
+      MutexLock lock(mutex_);
+      reported_ = trainer_.get();
+    }
     RETURN_IF_ERROR(
         link_->Connect(peers, communicators, SteadyNow() + kConnectMax));
     return trainer_->Run(link_->link(), link_->replicas());
@@ -127,10 +145,13 @@ class Executor {
                      AssignmentFromProto(prepare.assignment()));
     ASSIGN_OR_RETURN(const Plan plan, PlanFromProto(prepare.plan()));
     ASSIGN_OR_RETURN(ExecutorDevice device,
-                     ExecutorDeviceOf(prepare.device(), plan));
+                     ExecutorDeviceOf(prepare.device(), plan, calls_));
     ASSIGN_OR_RETURN(
         const AllowedRoots roots,
         AllowedRoots::Create({prepare.roots().begin(), prepare.roots().end()}));
+    source_ =
+        fmt::format("replica {} rank {}", assignment.replica, assignment.rank);
+    reporter_ = std::thread([this] { Report(); });
     ASSIGN_OR_RETURN(
         link_,
         ExecutorLink::Start(
@@ -145,8 +166,6 @@ class Executor {
                               .authority = prepare.tls_authority()}},
              .delay = DelayOf(prepare, plan),
              .make_copies = device.make_copies}));
-    source_ =
-        fmt::format("replica {} rank {}", assignment.replica, assignment.rank);
     ASSIGN_OR_RETURN(
         trainer_,
         Trainer::Prepare(plan, assignment, std::move(device.make_backend),
@@ -216,27 +235,58 @@ class Executor {
     trainer_->Revise(std::make_shared<const Plan>(*std::move(plan)));
   }
 
-  void ReportProgress() {
+  void Report() {
     for (;;) {
-      FromExecutor message;
-      *message.mutable_progress() = ProgressOf(*trainer_);
-      // Without the lock: a worker that does not read makes this block.
-      Tell(message);
+      EndIfStuck();
+      if (const std::optional<FromExecutor> progress = ProgressMessage()) {
+        // Without the lock: a worker that does not read makes this block.
+        Tell(*progress);
+      }
       const absl::Time next = SteadyNow() + kProgressInterval;
       MutexLock lock(mutex_);
-      while (!stopping_ && changed_.WaitUntil(mutex_, next)) {
+      while (!ended_ && changed_.WaitUntil(mutex_, next)) {
       }
-      if (stopping_) return;
+      if (ended_) return;
     }
   }
 
+  std::optional<FromExecutor> ProgressMessage() {
+    MutexLock lock(mutex_);
+    if (reported_ == nullptr) return std::nullopt;
+    FromExecutor message;
+    *message.mutable_progress() = ProgressOf(*reported_);
+    return message;
+  }
+
+  // Without any destructor: they would wait for the device as well.
+  void EndIfStuck() {
+    const std::optional<StuckCall> stuck =
+        watchdog_.Look(calls_.Open(), SteadyNow());
+    if (!stuck.has_value()) return;
+    const absl::Status status = StuckError(PlaceOf(), *stuck);
+    ::_exit(stream_.Write(FailedMessage(status)).ok() ? 0 : 1);
+  }
+
+  std::string PlaceOf() {
+    MutexLock lock(mutex_);
+    if (stopping_) return fmt::format("{} ending", source_);
+    return PlaceText(source_, reported_ == nullptr
+                                  ? std::nullopt
+                                  : std::optional(reported_->progress()));
+  }
+
   MessageStream stream_;
-  std::string source_;
+  std::string source_;  // Fixed before there is a second thread.
+  DeviceCalls calls_;
+  DeviceWatchdog watchdog_;  // The reporter's.
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<ExecutorLink> link_;
   Mutex mutex_;
   CondVar changed_;
+  // The trainer once it runs, until the end.
+  const Trainer* reported_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // Nothing is left to watch.
   std::thread listener_;
   std::thread reporter_;
 };

@@ -1,11 +1,13 @@
 #include "kernels/cuda/emulator/runtime.h"
 
 #include <cuda_runtime.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,17 +27,46 @@ cudaError_t Answer(int* value) {
   return cudaSuccess;
 }
 
-// What queries of streams answer from some query on, which tests of whole
-// processes ask for by PENSTOCK_EMULATED_FAULT=<error>:<queries before it>. An
-// endless cudaErrorNotReady is a device that hangs.
-std::optional<cudaError_t> Fault() {
-  static const char* const text = std::getenv("PENSTOCK_EMULATED_FAULT");
-  if (text == nullptr) return std::nullopt;
-  static const int error = std::atoi(text);
-  static const int queries = std::atoi(std::strchr(text, ':') + 1);
-  static std::atomic<int> asked = 0;
-  if (++asked <= queries) return std::nullopt;
+// What goes wrong after so many calls, which tests of whole processes ask for
+// by PENSTOCK_EMULATED_FAULT=<fault>:<calls before it>. A number is the error
+// that queries of streams answer from then on: an endless cudaErrorNotReady is
+// a device that hangs. The name of a call, "malloc" or "graph_launch", is one
+// that does not return, as when the driver waits for a device that hangs.
+struct Fault {
+  std::string_view name;  // Empty: nothing does.
+  int error = 0;          // 0: the name is no number.
+  int calls = 0;
+};
+
+Fault ReadFault() {
+  const char* const text = std::getenv("PENSTOCK_EMULATED_FAULT");
+  if (text == nullptr) return {};
+  const char* const colon = std::strchr(text, ':');
+  return {.name = {text, static_cast<size_t>(colon - text)},
+          .error = std::atoi(text),
+          .calls = std::atoi(colon + 1)};
+}
+
+const Fault& AskedFault() {
+  static const Fault fault = ReadFault();
+  return fault;
+}
+
+// Counts a call that the fault is about.
+bool IsDue() {
+  static std::atomic<int> calls = 0;
+  return ++calls > AskedFault().calls;
+}
+
+std::optional<cudaError_t> QueryFault() {
+  const int error = AskedFault().error;
+  if (error == 0 || !IsDue()) return std::nullopt;
   return static_cast<cudaError_t>(error);
+}
+
+void BlockIfAsked(std::string_view call) {
+  if (call != AskedFault().name || !IsDue()) return;
+  for (;;) ::pause();
 }
 
 constexpr Runtime kEmulated{
@@ -67,10 +98,14 @@ constexpr Runtime kEmulated{
         [](cudaStream_t stream) {
           if (SpoilCaptureOf(stream)) return cudaErrorStreamCaptureUnsupported;
           const bool done = IsDone(stream);
-          if (const auto fault = Fault()) return *fault;
+          if (const auto fault = QueryFault()) return *fault;
           return done ? cudaSuccess : cudaErrorNotReady;
         },
-    .malloc = cudaMalloc,
+    .malloc =
+        [](void** memory, size_t bytes) {
+          BlockIfAsked("malloc");
+          return cudaMalloc(memory, bytes);
+        },
     .free = cudaFree,
     .mem_get_info =
         [](size_t* free, size_t* total) {
@@ -118,6 +153,7 @@ constexpr Runtime kEmulated{
         },
     .graph_launch =
         [](cudaGraphExec_t executable, cudaStream_t stream) {
+          BlockIfAsked("graph_launch");
           for (const Operation& operation : executable->graph.operations) {
             Enqueue(stream, operation);
           }
