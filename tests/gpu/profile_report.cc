@@ -38,15 +38,12 @@ std::string TitleOf(const ProfileReport& report) {
   const double target = profile.workload.h200_tokens_per_second;
   if (target > 0) title += fmt::format("; to reach on an H200: {:.0f}", target);
   if (report.ceilings.has_value()) {
-    int64_t calls = 0;
-    for (const OperationShare& share : report.operations) calls += share.calls;
     title += fmt::format(
-        "\nmeasured {:.1f} ms, {:.0f} tokens/s; its operations one by one "
-        "{:.1f} "
-        "ms and {} times {:.1f} us for launching and waiting",
+        "\nmeasured {:.1f} ms, {:.0f} tokens/s; operations one by one {:.1f} "
+        "ms, without {:.1f} us each for launching and waiting",
         1e3 * profile.step_seconds,
         Rate(profile.tokens(), profile.step_seconds), 1e3 * report.seconds,
-        calls, 1e6 * profile.call_seconds);
+        1e6 * profile.call_seconds);
   }
   return title + "\n";
 }

@@ -21,6 +21,7 @@ struct ProfileOptions {
 // What one step of a workload asks of its device.
 struct StepProfile {
   Workload workload;  // Or with smaller micro-batches that fit.
+  // Each kind with the shortest time that a few steps took for all its calls.
   std::map<Call, CallCount> calls;
   // Median of a few steps that are not looked into. 0 without a device.
   double step_seconds = 0;
@@ -36,9 +37,9 @@ struct StepProfile {
 
 // Makes steps as an executor with all of the model does, by its memory, its
 // stages, its program and its update of the weights, but alone: nothing is
-// agreed on and no checkpoint made. On a device the last step after some others
-// is timed, call by call. When its memory is short the micro-batches are
-// halved, and there are twice as many.
+// agreed on and no checkpoint made. On a device the last steps after some
+// others are timed, call by call. When its memory is short the micro-batches
+// are halved, and there are twice as many.
 //
 // Errors: those of the planner and the backend.
 absl::StatusOr<StepProfile> ProfileStep(const Workload& workload,
