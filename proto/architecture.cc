@@ -93,12 +93,10 @@ HeadShape ShapeOfHead(const Architecture& model) {
                     model);
 }
 
-UnitCost CostOfUnit(const Architecture& model, int64_t unit, int64_t tokens,
-                    int pieces, Precision precision) {
+UnitCost CostOfUnit(const Architecture& model, int64_t unit,
+                    const PassShape& pass) {
   return std::visit(
-      [&](const auto& config) {
-        return CostOfUnit(config, unit, tokens, pieces, precision);
-      },
+      [&](const auto& config) { return CostOfUnit(config, unit, pass); },
       model);
 }
 

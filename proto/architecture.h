@@ -9,7 +9,6 @@
 
 #include "proto/gpt2.h"
 #include "proto/llama.h"
-#include "proto/precision.h"
 
 namespace penstock {
 
@@ -34,8 +33,8 @@ int64_t UnitCount(const Architecture& model);
 std::vector<Parameter> UnitParameters(const Architecture& model, int64_t unit);
 BlockShape ShapeOfBlock(const Architecture& model);
 HeadShape ShapeOfHead(const Architecture& model);
-UnitCost CostOfUnit(const Architecture& model, int64_t unit, int64_t tokens,
-                    int pieces = 1, Precision precision = Precision::kFp32);
+UnitCost CostOfUnit(const Architecture& model, int64_t unit,
+                    const PassShape& pass);
 
 // All parameters in model order, each once. The first is the token table.
 std::vector<Parameter> AllParameters(const Architecture& model);

@@ -80,16 +80,16 @@ HeadShape ShapeOfHead(const Gpt2Config& config) {
           .centered_norm = true};
 }
 
-UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
-                    int pieces, Precision precision) {
-  PENSTOCK_CHECK(unit >= 0 && unit < UnitCount(config) && tokens >= 0);
+UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit,
+                    const PassShape& pass) {
+  PENSTOCK_CHECK(unit >= 0 && unit < UnitCount(config) && pass.tokens >= 0);
   if (IsEmbedding(unit)) {
-    return CostOfEmbedding(config.hidden, tokens, /*tables=*/2);
+    return CostOfEmbedding(config.hidden, pass.tokens, /*tables=*/2);
   }
   if (IsHead(config, unit)) {
-    return CostOfHead(ShapeOfHead(config), tokens, precision);
+    return CostOfHead(ShapeOfHead(config), pass);
   }
-  return CostOfBlock(ShapeOfBlock(config), tokens, pieces, precision);
+  return CostOfBlock(ShapeOfBlock(config), pass);
 }
 
 }  // namespace penstock

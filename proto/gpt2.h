@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "proto/parameter.h"
-#include "proto/precision.h"
 #include "proto/unit_cost.h"
 #include "proto/unit_layout.h"
 
@@ -42,9 +41,8 @@ std::vector<Parameter> UnitParameters(const Gpt2Config& config, int64_t unit);
 BlockShape ShapeOfBlock(const Gpt2Config& config);
 HeadShape ShapeOfHead(const Gpt2Config& config);
 
-// See CostOfBlock for `pieces`.
-UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit, int64_t tokens,
-                    int pieces = 1, Precision precision = Precision::kFp32);
+UnitCost CostOfUnit(const Gpt2Config& config, int64_t unit,
+                    const PassShape& pass);
 
 }  // namespace penstock
 

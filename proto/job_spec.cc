@@ -372,6 +372,13 @@ int64_t TokensPerMicroBatch(const JobSpec& spec) {
   return sequence * spec.batch.micro_batch_size;
 }
 
+PassShape PassShapeOf(const JobSpec& spec, int pieces) {
+  return {.tokens = TokensPerMicroBatch(spec) / pieces,
+          .pieces = pieces,
+          .precision = spec.precision,
+          .on_gpu = spec.device == DeviceChoice::kCuda};
+}
+
 absl::Status Validate(const JobSpec& spec) {
   RETURN_IF_ERROR(CheckJobName(spec.name));
   RETURN_IF_ERROR(CheckModel(spec.model));

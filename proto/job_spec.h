@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "proto/architecture.h"
 #include "proto/precision.h"
+#include "proto/unit_layout.h"
 
 namespace penstock {
 
@@ -144,6 +145,10 @@ int64_t UnitCount(const ModelSpec& model);
 
 // Of one micro-batch; a sim model's sample counts as one token.
 int64_t TokensPerMicroBatch(const JobSpec& spec);
+
+// Of micro-batches whose sequences are cut into `pieces`, on the device of the
+// job, which is known (never kAuto) once it is planned.
+PassShape PassShapeOf(const JobSpec& spec, int pieces);
 
 // Everything that can be told from the spec alone: ranges, divisibility, names.
 // What needs the cluster (memory, files) is checked where that is known.

@@ -87,16 +87,16 @@ HeadShape ShapeOfHead(const LlamaConfig& config) {
           .centered_norm = false};
 }
 
-UnitCost CostOfUnit(const LlamaConfig& config, int64_t unit, int64_t tokens,
-                    int pieces, Precision precision) {
-  PENSTOCK_CHECK(unit >= 0 && unit < UnitCount(config) && tokens >= 0);
+UnitCost CostOfUnit(const LlamaConfig& config, int64_t unit,
+                    const PassShape& pass) {
+  PENSTOCK_CHECK(unit >= 0 && unit < UnitCount(config) && pass.tokens >= 0);
   if (IsEmbedding(unit)) {
-    return CostOfEmbedding(config.hidden, tokens, /*tables=*/1);
+    return CostOfEmbedding(config.hidden, pass.tokens, /*tables=*/1);
   }
   if (IsHead(config, unit)) {
-    return CostOfHead(ShapeOfHead(config), tokens, precision);
+    return CostOfHead(ShapeOfHead(config), pass);
   }
-  return CostOfBlock(ShapeOfBlock(config), tokens, pieces, precision);
+  return CostOfBlock(ShapeOfBlock(config), pass);
 }
 
 std::vector<double> RopeFrequencies(const LlamaConfig& config) {

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "proto/parameter.h"
-#include "proto/precision.h"
 #include "proto/unit_cost.h"
 #include "proto/unit_layout.h"
 
@@ -59,9 +58,8 @@ std::vector<Parameter> UnitParameters(const LlamaConfig& config, int64_t unit);
 BlockShape ShapeOfBlock(const LlamaConfig& config);
 HeadShape ShapeOfHead(const LlamaConfig& config);
 
-// See CostOfBlock for `pieces`.
-UnitCost CostOfUnit(const LlamaConfig& config, int64_t unit, int64_t tokens,
-                    int pieces = 1, Precision precision = Precision::kFp32);
+UnitCost CostOfUnit(const LlamaConfig& config, int64_t unit,
+                    const PassShape& pass);
 
 // [head_dim / 2] radians by which a pair of a head's columns turns per
 // position: rope_theta^(-2 i / head_dim), scaled.

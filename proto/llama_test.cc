@@ -101,7 +101,7 @@ TEST(LlamaTest, BlockCostsThreeTimesItsProducts) {
   for (const Parameter& p : UnitParameters(Llama8B(), 1)) {
     if (p.shape.size() == 2) weights += static_cast<double>(p.count());
   }
-  const UnitCost cost = CostOfUnit(Llama8B(), 1, tokens);
+  const UnitCost cost = CostOfUnit(Llama8B(), 1, {.tokens = tokens});
   EXPECT_EQ(cost.weight_gradient_flops, 2 * weights * tokens);
   const double attention = 2.0 * tokens * 8192 * 4096;
   EXPECT_EQ(cost.forward_flops, 2 * weights * tokens + attention);
@@ -112,7 +112,7 @@ TEST(LlamaTest, BlockCostsThreeTimesItsProducts) {
 // a log-sum-exp per head, two norms' rstd; 4 bytes each.
 TEST(LlamaTest, BlockKeepsKeysAndValuesOfItsGroupsOnly) {
   const int64_t tokens = 1024;
-  const UnitCost cost = CostOfUnit(Llama8B(), 5, tokens);
+  const UnitCost cost = CostOfUnit(Llama8B(), 5, {.tokens = tokens});
   EXPECT_EQ(cost.saved_bytes,
             tokens * (4096 + 2 * 1024 + 4096 + 4096 + 2 * 14336 + 32 + 2) * 4);
   EXPECT_EQ(cost.deferred_bytes,

@@ -13,9 +13,8 @@ UnitCost CostOfEmbedding(int64_t hidden, int64_t tokens, int tables) {
 // A product of [n, k] and [k, m] is 2nkm. The causal attention's two products
 // (q k', then with v) have half of their elements; its backward pass computes
 // the scores anew and four gradients' products.
-UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces,
-                     Precision precision) {
-  const double n = static_cast<double>(tokens);
+UnitCost CostOfBlock(const BlockShape& shape, const PassShape& pass) {
+  const double n = static_cast<double>(pass.tokens);
   const double q_width = static_cast<double>(shape.q_width());
   const int64_t matrix_rows =
       shape.qkv_width() + shape.q_width() + shape.mlp_in_width() + shape.mlp;
@@ -23,7 +22,7 @@ UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces,
                         static_cast<double>(matrix_rows);
   const double attention =
       2 * n * q_width * static_cast<double>(shape.sequence_length);
-  const BlockLayout layout = LayoutOfBlock(shape, tokens, pieces, precision);
+  const BlockLayout layout = LayoutOfBlock(shape, pass);
   return {.forward_flops = linear + attention,
           .input_gradient_flops = linear + 2.5 * attention,
           .weight_gradient_flops = linear,
@@ -32,19 +31,17 @@ UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces,
           .scratch_bytes = layout.scratch_bytes};
 }
 
-// The forward pass has the logits' product and that for its own gradient, the
-// weight-gradient pass computes the logits again. What is left for the input
-// gradient is the norm's: about 8 operations an element.
-UnitCost CostOfHead(const HeadShape& shape, int64_t tokens,
-                    Precision precision) {
-  const double n = static_cast<double>(tokens);
+// The input-gradient pass has all three products. What is left for the weight
+// gradient is the norm's: about 4 operations an element.
+UnitCost CostOfHead(const HeadShape& shape, const PassShape& pass) {
+  const double n = static_cast<double>(pass.tokens);
   const double h = static_cast<double>(shape.hidden);
   const double logits = 2 * n * h * static_cast<double>(shape.vocabulary);
-  const HeadLayout layout = LayoutOfHead(shape, tokens, precision);
-  return {.forward_flops = 2 * logits,
-          .input_gradient_flops = 8 * n * h,
-          .weight_gradient_flops = 2 * logits,
+  const HeadLayout layout = LayoutOfHead(shape, pass);
+  return {.input_gradient_flops = 3 * logits,
+          .weight_gradient_flops = 4 * n * h,
           .saved_bytes = layout.saved_bytes,
+          .deferred_bytes = layout.deferred_bytes,
           .scratch_bytes = layout.scratch_bytes};
 }
 

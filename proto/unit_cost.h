@@ -3,14 +3,12 @@
 
 #include <cstdint>
 
-#include "proto/precision.h"
 #include "proto/unit_layout.h"
 
 namespace penstock {
 
-// What a unit of a model costs per micro-batch, or piece of one, of `tokens`
-// tokens. The worker's layers lay out their memory by these numbers and the
-// planner forecasts with them.
+// What the passes of a unit of a model cost. The worker's layers lay out their
+// memory by these numbers and the planner forecasts with them.
 struct UnitCost {
   double forward_flops = 0;
   double input_gradient_flops = 0;
@@ -28,13 +26,10 @@ struct UnitCost {
 // `tables`: how many rows are added up for a token.
 UnitCost CostOfEmbedding(int64_t hidden, int64_t tokens, int tables);
 
-// `pieces`: how many the sequences are cut into. The operations are those of an
-// average piece.
-UnitCost CostOfBlock(const BlockShape& shape, int64_t tokens, int pieces,
-                     Precision precision);
+// With pieces the operations are those of an average one.
+UnitCost CostOfBlock(const BlockShape& shape, const PassShape& pass);
 
-UnitCost CostOfHead(const HeadShape& shape, int64_t tokens,
-                    Precision precision);
+UnitCost CostOfHead(const HeadShape& shape, const PassShape& pass);
 
 }  // namespace penstock
 

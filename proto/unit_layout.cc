@@ -5,6 +5,8 @@
 namespace penstock {
 namespace {
 
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 // Gives out regions one after the other.
 class Regions {
  public:
@@ -41,9 +43,10 @@ int64_t AttentionScratchMax(const BlockShape& shape, int64_t tokens) {
   return std::max(one_head, all_heads) + (1 << 18);
 }
 
-void LayOutSaved(const BlockShape& shape, int64_t n, int pieces,
-                 Precision precision, BlockLayout& layout) {
-  Regions saved(precision);
+void LayOutSaved(const BlockShape& shape, const PassShape& pass,
+                 BlockLayout& layout) {
+  const int64_t n = pass.tokens;
+  Regions saved(pass.precision);
   const int64_t means = shape.centered_norm ? n : 0;
   layout.mean1 = saved.TakeFloats(means);
   layout.rstd1 = saved.TakeFloats(n);
@@ -54,16 +57,17 @@ void LayOutSaved(const BlockShape& shape, int64_t n, int pieces,
   layout.mean2 = saved.TakeFloats(means);
   layout.rstd2 = saved.TakeFloats(n);
   layout.mlp_in = saved.Take(n * shape.mlp_in_width());
-  if (pieces > 1) {
+  if (pass.pieces > 1) {
     layout.later_d_kv = saved.TakeFloats(n * 2 * shape.kv_width());
   }
   layout.saved_bytes = saved.end();
 }
 
-void LayOutDeferred(const BlockShape& shape, int64_t n, Precision precision,
+void LayOutDeferred(const BlockShape& shape, const PassShape& pass,
                     BlockLayout& layout) {
-  Regions deferred(precision);
+  const int64_t n = pass.tokens;
   const int64_t h = shape.hidden;
+  Regions deferred(pass.precision);
   layout.d_mlp_in = deferred.Take(n * shape.mlp_in_width());
   layout.activation = deferred.Take(n * shape.mlp);
   layout.d_norm2 = deferred.Take(n * h);
@@ -73,23 +77,25 @@ void LayOutDeferred(const BlockShape& shape, int64_t n, Precision precision,
   layout.deferred_bytes = deferred.end();
 }
 
-void LayOutScratch(const BlockShape& shape, int64_t n, int pieces,
-                   Precision precision, BlockLayout& layout) {
+void LayOutScratch(const BlockShape& shape, const PassShape& pass,
+                   BlockLayout& layout) {
+  const int64_t n = pass.tokens;
   layout.attention_scratch_bytes = AttentionScratchMax(shape, n);
 
   // The norm's output is used up by the product whose output the attention or
   // the activation reads, so each of the three may have all of the memory.
-  Regions norm(precision);
+  Regions norm(pass.precision);
   layout.norm = norm.Take(n * shape.hidden);
-  Regions activation(precision);
+  Regions activation(pass.precision);
   layout.forward_activation = activation.Take(n * shape.mlp);
-  Regions attention(precision);
+  Regions attention(pass.precision);
   layout.forward_attention =
       attention.TakeBytes(layout.attention_scratch_bytes);
-  const int64_t kv = pieces > 1 ? n * pieces * 2 * shape.kv_width() : 0;
+  const int64_t kv =
+      pass.pieces > 1 ? n * pass.pieces * 2 * shape.kv_width() : 0;
   layout.forward_kv = attention.Take(kv);
 
-  Regions backward(precision);
+  Regions backward(pass.precision);
   layout.d_attention = backward.Take(n * shape.q_width());
   layout.backward_attention =
       backward.TakeBytes(layout.attention_scratch_bytes);
@@ -100,41 +106,59 @@ void LayOutScratch(const BlockShape& shape, int64_t n, int pieces,
       std::max({norm.end(), activation.end(), attention.end(), backward.end()});
 }
 
-// A block's logits should stay near the caches (2^22 floats are 16 MiB), but
-// each block reads the whole head weight: below 128 rows that reading takes
-// longer than the arithmetic.
-int64_t HeadBlockRows(const HeadShape& shape, int64_t tokens) {
+// A CPU's blocks of logits should stay near the caches (2^22 floats are 16
+// MiB), but each block reads the whole head weight: below 128 rows that reading
+// takes longer than the arithmetic.
+int64_t CpuBlockRows(const HeadShape& shape) {
   const int64_t rows = (int64_t{1} << 22) / shape.vocabulary;
-  return std::min(std::max<int64_t>(rows, 128), tokens);
+  return std::max<int64_t>(rows, 128);
+}
+
+// A GPU adds the product of each block to the weight's gradient in float32:
+// with fewer than some 820 rows that takes longer to read and write than to
+// compute (8 bytes against 2 operations per row and element, of an H100). 2^28
+// logits are several times as many rows for every vocabulary in use.
+int64_t GpuBlockRows(const HeadShape& shape, int64_t tokens) {
+  const int64_t rows_max =
+      std::max<int64_t>((int64_t{1} << 28) / shape.vocabulary, 1024);
+  const int64_t blocks = std::max<int64_t>(CeilDiv(tokens, rows_max), 1);
+  // Of about the same size, and whole tiles.
+  return CeilDiv(CeilDiv(tokens, blocks), 128) * 128;
+}
+
+int64_t HeadBlockRows(const HeadShape& shape, const PassShape& pass) {
+  const int64_t rows =
+      pass.on_gpu ? GpuBlockRows(shape, pass.tokens) : CpuBlockRows(shape);
+  return std::min(rows, pass.tokens);
 }
 
 }  // namespace
 
-BlockLayout LayoutOfBlock(const BlockShape& shape, int64_t tokens, int pieces,
-                          Precision precision) {
+BlockLayout LayoutOfBlock(const BlockShape& shape, const PassShape& pass) {
   BlockLayout layout;
-  LayOutSaved(shape, tokens, pieces, precision, layout);
-  LayOutDeferred(shape, tokens, precision, layout);
-  LayOutScratch(shape, tokens, pieces, precision, layout);
+  LayOutSaved(shape, pass, layout);
+  LayOutDeferred(shape, pass, layout);
+  LayOutScratch(shape, pass, layout);
   return layout;
 }
 
-HeadLayout LayoutOfHead(const HeadShape& shape, int64_t tokens,
-                        Precision precision) {
+HeadLayout LayoutOfHead(const HeadShape& shape, const PassShape& pass) {
   HeadLayout layout;
-  layout.block_rows = HeadBlockRows(shape, tokens);
+  layout.block_rows = HeadBlockRows(shape, pass);
 
-  Regions saved(precision);
-  layout.losses = saved.TakeFloats(tokens);
-  layout.mean = saved.TakeFloats(shape.centered_norm ? tokens : 0);
-  layout.rstd = saved.TakeFloats(tokens);
-  layout.d_norm = saved.Take(tokens * shape.hidden);
+  Regions saved(pass.precision);
+  layout.losses = saved.TakeFloats(pass.tokens);
   layout.saved_bytes = saved.end();
 
-  Regions scratch(precision);
+  Regions deferred(pass.precision);
+  layout.mean = deferred.TakeFloats(shape.centered_norm ? pass.tokens : 0);
+  layout.rstd = deferred.TakeFloats(pass.tokens);
+  layout.d_norm = deferred.Take(pass.tokens * shape.hidden);
+  layout.deferred_bytes = deferred.end();
+
+  Regions scratch(pass.precision);
   layout.logits = scratch.Take(layout.block_rows * shape.vocabulary);
   layout.norm = scratch.Take(layout.block_rows * shape.hidden);
-  layout.block_losses = scratch.TakeFloats(layout.block_rows);
   layout.scratch_bytes = scratch.end();
   return layout;
 }

@@ -8,12 +8,20 @@
 namespace penstock {
 
 // Where the units of a model keep their tensors: byte offsets into the saved,
-// deferred and scratch memory of one pass over `tokens` tokens (N below; H is
-// hidden, V vocabulary), which are a micro-batch's or a piece's. The worker's
-// layers write by these offsets and CostOfBlock and CostOfHead report these
-// sizes, so the planner's forecast cannot differ from what happens. Statistics,
-// losses and later_d_kv are float32, all other tensors of the job's precision;
-// they are dense and begin at multiples of 64 bytes.
+// deferred and scratch memory of one pass over N tokens (H below is hidden, V
+// vocabulary). The worker's layers write by these offsets and CostOfBlock and
+// CostOfHead report these sizes, so the planner's forecast cannot differ from
+// what happens. Statistics, losses and later_d_kv are float32, all other
+// tensors of the job's precision; they are dense and begin at multiples of 64
+// bytes.
+
+// What one pass of a unit works on.
+struct PassShape {
+  int64_t tokens = 0;  // N: of a micro-batch, or of a piece of one.
+  int pieces = 1;      // How many the sequences are cut into.
+  Precision precision = Precision::kFp32;
+  bool on_gpu = false;  // Which wants larger products than a CPU's caches do.
+};
 
 // A pre-norm transformer block: attention and an MLP, each behind a norm and
 // added to its input.
@@ -74,9 +82,7 @@ struct BlockLayout {
   int64_t scratch_bytes = 0;
 };
 
-BlockLayout LayoutOfBlock(const BlockShape& shape, int64_t tokens,
-                          int pieces = 1,
-                          Precision precision = Precision::kFp32);
+BlockLayout LayoutOfBlock(const BlockShape& shape, const PassShape& pass);
 
 // The model's end: norm, product with the output weight, loss.
 struct HeadShape {
@@ -85,28 +91,28 @@ struct HeadShape {
   bool centered_norm = false;
 };
 
-// The head never holds all logits: it works on `block_rows` tokens at a time
-// and computes the loss's gradient with respect to the norm's output along with
-// the loss.
+// The head never holds all logits: it works on `block_rows` tokens at a time,
+// in the input-gradient pass, and takes from them whatever is needed of them.
 struct HeadLayout {
   int64_t block_rows = 0;
 
-  // Saved by the forward pass. Nothing is deferred.
+  // Saved, by the input-gradient pass.
   int64_t losses = 0;  // [N]
+  int64_t saved_bytes = 0;
+
+  // Deferred from the input-gradient to the weight-gradient pass.
   int64_t mean = 0;    // [N]
   int64_t rstd = 0;    // [N]
   int64_t d_norm = 0;  // [N, H]
-  int64_t saved_bytes = 0;
+  int64_t deferred_bytes = 0;
 
   // Scratch.
-  int64_t logits = 0;        // [block_rows, V]
-  int64_t norm = 0;          // [block_rows, H]
-  int64_t block_losses = 0;  // [block_rows]
+  int64_t logits = 0;  // [block_rows, V]
+  int64_t norm = 0;    // [block_rows, H]
   int64_t scratch_bytes = 0;
 };
 
-HeadLayout LayoutOfHead(const HeadShape& shape, int64_t tokens,
-                        Precision precision = Precision::kFp32);
+HeadLayout LayoutOfHead(const HeadShape& shape, const PassShape& pass);
 
 }  // namespace penstock
 

@@ -40,7 +40,7 @@ std::vector<UnitTimes> TimesOfUnits(const JobSpec& spec) {
   }
   const auto& config = std::get<Architecture>(spec.model.architecture);
   for (int64_t unit = 0; unit < UnitCount(config); ++unit) {
-    const UnitCost cost = CostOfUnit(config, unit, TokensPerMicroBatch(spec));
+    const UnitCost cost = CostOfUnit(config, unit, PassShapeOf(spec, 1));
     times.push_back({.forward = cost.forward_flops,
                      .input_gradient = cost.input_gradient_flops,
                      .weight_gradient = cost.weight_gradient_flops});

@@ -32,14 +32,14 @@ int64_t Product(int64_t a, int64_t b) {
 int64_t Sum(int64_t a, int64_t b) { return std::min(a + b, kBytesMax); }
 
 UnitMemory MemoryOfUnit(const Architecture& config, int64_t unit,
-                        int64_t tokens, int pieces, Precision precision) {
-  const UnitCost cost = CostOfUnit(config, unit, tokens, pieces, precision);
+                        const PassShape& pass) {
+  const UnitCost cost = CostOfUnit(config, unit, pass);
   UnitMemory memory{.saved = cost.saved_bytes,
                     .deferred = cost.deferred_bytes,
                     .scratch = cost.scratch_bytes};
   for (const Parameter& parameter : UnitParameters(config, unit)) {
     memory.weights += parameter.count() * kFloatBytes;
-    memory.rounded += RoundedBytes(parameter, precision);
+    memory.rounded += RoundedBytes(parameter, pass.precision);
   }
   return memory;
 }
@@ -72,13 +72,12 @@ ModelMemory MemoryOfModel(const JobSpec& spec, int copies, int pieces) {
     memory.units.resize(UnitCount(spec.model));
     return memory;
   }
-  const int64_t tokens = TokensPerMicroBatch(spec) / pieces;
+  const PassShape pass = PassShapeOf(spec, pieces);
   for (int64_t unit = 0; unit < UnitCount(*config); ++unit) {
     // All blocks are alike; asking for each would cost thousands of names.
-    memory.units.push_back(
-        unit > 1 && unit <= LayersOf(*config)
-            ? memory.units[1]
-            : MemoryOfUnit(*config, unit, tokens, pieces, spec.precision));
+    memory.units.push_back(unit > 1 && unit <= LayersOf(*config)
+                               ? memory.units[1]
+                               : MemoryOfUnit(*config, unit, pass));
   }
   memory.packed = cuda ? 0 : memory.units[1].weights;
   if (cuda && spec.precision == Precision::kBf16) {

@@ -44,8 +44,8 @@ TEST(MemoryForecastTest, AddsUpWhatTheUnitsSay) {
   const Gpt2Config config = SmallConfig(false);
   const int64_t tokens = 3 * 8;
   const int64_t boundary = tokens * 16 * 4;
-  const UnitCost block = CostOfUnit(config, 1, tokens);
-  const UnitCost head = CostOfUnit(config, 3, tokens);
+  const UnitCost block = CostOfUnit(config, 1, {.tokens = tokens});
+  const UnitCost head = CostOfUnit(config, 3, {.tokens = tokens});
   const MemoryForecast memory = Forecast(Job(config), 1, 4,
                                          {.activations = 3,
                                           .inputs = 4,
@@ -78,9 +78,10 @@ TEST(MemoryForecastTest, SplitBackwardDefersEveryUnit) {
                {.activations = 1, .deferred = 2, .whole_backward = true});
   const int64_t boundary = 24 * 16 * 4;
   EXPECT_EQ(whole.workspace - forward.workspace,
-            CostOfUnit(config, 1, 24).deferred_bytes + boundary);
+            CostOfUnit(config, 1, {.tokens = 24}).deferred_bytes + boundary);
   EXPECT_EQ(split.workspace - whole.workspace,
-            2 * (2 * CostOfUnit(config, 1, 24).deferred_bytes + boundary));
+            2 * (2 * CostOfUnit(config, 1, {.tokens = 24}).deferred_bytes +
+                 boundary));
 }
 
 TEST(MemoryForecastTest, StagesOfARankShareWorkspaceAndTiedWeight) {
@@ -141,7 +142,9 @@ TEST(MemoryForecastTest, InBf16EachVersionOfAMatrixHasARoundedCopy) {
       if (p.shape.size() == 2) rounded += p.count() * 2;
     }
     for (int64_t unit = 0; unit < 4; ++unit) {
-      saved += CostOfUnit(config, unit, 24, 1, Precision::kBf16).saved_bytes;
+      saved += CostOfUnit(config, unit,
+                          {.tokens = 24, .precision = Precision::kBf16})
+                   .saved_bytes;
     }
     EXPECT_EQ(narrow.weights, wide.weights + 4 * rounded);
     EXPECT_EQ(narrow.gradients, wide.gradients);

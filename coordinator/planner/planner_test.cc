@@ -265,7 +265,7 @@ TEST(PlannerTest, BothCopiesOfABidirectionalModelHaveTheSameCuts) {
 TEST(PlannerTest, AHeavyHeadLightensItsRanksOtherStage) {
   JobSpec spec = Gpt2Job(2);
   std::get<Gpt2Config>(std::get<Architecture>(spec.model.architecture))
-      .vocabulary = 8192;
+      .vocabulary = 16384;
   spec.parallelism.schedule = "zbv";
   const auto plan = MakePlan(spec, Devices(2, kGibibyte));
   ASSERT_TRUE(plan.ok()) << plan.status();
@@ -298,7 +298,7 @@ TEST(PlannerTest, RecomputesOnlyWhereMemoryAsksForIt) {
   // Told to, and where the partition alone cannot help, the hint is true.
   spec.parallelism.recompute = Recompute::kNever;
   spec.batch = {.micro_batch_size = 16, .micro_batches = 8};
-  devices = Devices(2, 430 << 20);
+  devices = Devices(2, 400 << 20);
   const std::string message(MakePlan(spec, devices).status().message());
   ASSERT_NE(message.find("parallelism.recompute always"), std::string::npos)
       << message;

@@ -25,6 +25,10 @@ constexpr Gpt2Config kConfig{.layers = 8,
                              .tied_embeddings = false};
 constexpr int64_t kRows = kBatch * kConfig.sequence_length;
 
+PassShape PassOf(Precision precision) {
+  return {.tokens = kRows, .precision = precision};
+}
+
 // A unit with weights, memory and one micro-batch, after its forward pass and
 // its input gradient, so that each pass can be repeated by itself.
 class Bench {
@@ -32,7 +36,7 @@ class Bench {
   Bench(int64_t unit, Precision precision)
       : backend_(MakeCpuBackend()),
         precision_(precision),
-        cost_(CostOfUnit(kConfig, unit, kRows, /*pieces=*/1, precision)) {
+        cost_(CostOfUnit(kConfig, unit, PassOf(precision))) {
     std::vector<LayerWeight> weights;
     for (const Parameter& parameter : UnitParameters(kConfig, unit)) {
       std::vector<float> values(static_cast<size_t>(parameter.count()));
@@ -41,8 +45,8 @@ class Bench {
       const int64_t bytes = RoundedBytes(parameter, precision);
       if (bytes > 0) weights.back().rounded = Allocate(bytes);
     }
-    auto layer = MakeLayer(kConfig, unit, kBatch, *backend_, weights,
-                           1.0f / kRows, /*pieces=*/1, precision);
+    auto layer = MakeLayer(kConfig, unit, PassOf(precision), *backend_, weights,
+                           1.0f / kRows);
     PENSTOCK_CHECK(layer.ok());
     layer_ = *std::move(layer);
     MakeMicrobatch();

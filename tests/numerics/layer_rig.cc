@@ -43,9 +43,8 @@ LayerRig::LayerRig(Backend& backend, const Architecture& config, int64_t unit,
                    float loss_scale, Precision precision)
     : backend_(backend),
       config_(config),
-      precision_(precision),
-      cost_(CostOfUnit(config, unit, batch * SequenceLengthOf(config),
-                       /*pieces=*/1, precision)),
+      pass_{.tokens = batch * SequenceLengthOf(config), .precision = precision},
+      cost_(CostOfUnit(config, unit, pass_)),
       scratch_(backend, cost_.scratch_bytes) {
   std::vector<LayerWeight> on_device;
   const std::vector<Parameter> parameters = UnitParameters(config, unit);
@@ -59,14 +58,13 @@ LayerRig::LayerRig(Backend& backend, const Architecture& config, int64_t unit,
     rounded_.push_back(DeviceBuffer::Rounded(backend, weight));
     on_device.back().rounded = rounded_.back().data();
   }
-  auto layer = MakeLayer(config, unit, batch, backend, on_device, loss_scale,
-                         /*pieces=*/1, precision);
+  auto layer = MakeLayer(config, unit, pass_, backend, on_device, loss_scale);
   PENSTOCK_CHECK(layer.ok());
   layer_ = *std::move(layer);
 }
 
 RigPass LayerRig::MakePass(const MicrobatchInput& input) const {
-  return RigPass(backend_, config_, cost_, input, precision_);
+  return RigPass(backend_, config_, cost_, input, pass_.precision);
 }
 
 void LayerRig::Forward(const RigPass& pass) {

@@ -84,7 +84,7 @@ class LayerRig {
  private:
   Backend& backend_;
   const Architecture config_;
-  const Precision precision_;
+  const PassShape pass_;
   const UnitCost cost_;
   DeviceBuffer scratch_;  // Of all passes: nothing in it outlives a call.
   std::vector<DeviceBuffer> values_;

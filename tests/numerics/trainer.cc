@@ -57,10 +57,10 @@ void LayerTrainer::AddUnit(int64_t index) {
     weights.push_back(WeightOf(parameter.name, index));
   }
   const int64_t tokens_of_step = rows_ * batch_.micro_batches;
-  auto layer = MakeLayer(config_, index, batch_.micro_batch_size, backend_,
-                         weights, 1.0f / static_cast<float>(tokens_of_step));
+  auto layer = MakeLayer(config_, index, {.tokens = rows_}, backend_, weights,
+                         1.0f / static_cast<float>(tokens_of_step));
   PENSTOCK_CHECK(layer.ok());
-  const UnitCost cost = CostOfUnit(config_, index, rows_);
+  const UnitCost cost = CostOfUnit(config_, index, {.tokens = rows_});
   const int64_t boundary_bytes = rows_ * HiddenOf(config_) * 4;
   units_.push_back({*std::move(layer), DeviceBuffer(backend_, cost.saved_bytes),
                     DeviceBuffer(backend_, cost.deferred_bytes),
@@ -90,8 +90,6 @@ double LayerTrainer::RunMicrobatch(const LayerTokens& tokens) {
             .layer->Forward(tokens, input(unit), input(unit + 1), memory(unit))
             .ok());
   }
-  const auto loss = units_.back().layer->LossSum(memory(units_.size() - 1));
-  PENSTOCK_CHECK(loss.ok());
   for (size_t unit = units_.size(); unit-- > 0;) {
     Layer& layer = *units_[unit].layer;
     PENSTOCK_CHECK(layer
@@ -103,6 +101,8 @@ double LayerTrainer::RunMicrobatch(const LayerTokens& tokens) {
                                        memory(unit))
                        .ok());
   }
+  const auto loss = units_.back().layer->LossSum(memory(units_.size() - 1));
+  PENSTOCK_CHECK(loss.ok());
   return *loss;
 }
 

@@ -136,13 +136,11 @@ class Reference {
                          states_[i].gradient.floats(),
                          is_rounded ? states_[i].rounded.data() : nullptr});
     }
-    auto layer =
-        MakeLayer(config, index, plan_.spec.batch.micro_batch_size, *backend_,
-                  weights, 1.0f / static_cast<float>(rows_ * every_),
-                  /*pieces=*/1, precision());
+    const PassShape pass{.tokens = rows_, .precision = precision()};
+    auto layer = MakeLayer(config, index, pass, *backend_, weights,
+                           1.0f / static_cast<float>(rows_ * every_));
     EXPECT_TRUE(layer.ok());
-    const UnitCost cost =
-        CostOfUnit(config, index, rows_, /*pieces=*/1, precision());
+    const UnitCost cost = CostOfUnit(config, index, pass);
     const int64_t boundary = rows_ * config.hidden * ElementBytes(precision());
     units_.push_back({StageOf(index), std::move(states), *std::move(layer),
                       DeviceBuffer(*backend_, cost.saved_bytes),
@@ -191,8 +189,6 @@ class Reference {
                                 tensor(u + 1, &Unit::input), memory(u))
                       .ok());
     }
-    const double loss =
-        units_.back().layer->LossSum(memory(units_.size() - 1)).value();
     for (size_t u = units_.size(); u-- > 0;) {
       const Tensor x = tensor(u, &Unit::input);
       const Tensor dy = tensor(u + 1, &Unit::input_gradient);
@@ -201,7 +197,7 @@ class Reference {
       EXPECT_TRUE(layer.BackwardInput(tokens, x, dy, dx, memory(u)).ok());
       EXPECT_TRUE(layer.BackwardWeight(tokens, x, dy, memory(u)).ok());
     }
-    return loss;
+    return units_.back().layer->LossSum(memory(units_.size() - 1)).value();
   }
 
   void Update() {

@@ -4,15 +4,15 @@
 
 namespace penstock {
 
-Attention::Attention(const BlockMemory& memory, int64_t batch, int pieces,
-                     Backend& backend)
+Attention::Attention(const BlockMemory& memory, int pieces, Backend& backend)
     : memory_(memory),
       pieces_(pieces),
-      shape_{.batch = batch,
-             .sequence = memory.shape().sequence_length / pieces,
-             .heads = memory.shape().heads,
-             .head_dim = memory.shape().head_dim,
-             .kv_heads = memory.shape().kv_heads},
+      shape_{
+          .batch = memory.tokens() / (memory.shape().sequence_length / pieces),
+          .sequence = memory.shape().sequence_length / pieces,
+          .heads = memory.shape().heads,
+          .head_dim = memory.shape().head_dim,
+          .kv_heads = memory.shape().kv_heads},
       q_width_(memory.shape().q_width()),
       kv_width_(memory.shape().kv_width()),
       backend_(backend) {}

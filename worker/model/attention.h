@@ -25,8 +25,7 @@ namespace penstock {
 class Attention {
  public:
   // `memory` outlives the object.
-  Attention(const BlockMemory& memory, int64_t batch, int pieces,
-            Backend& backend);
+  Attention(const BlockMemory& memory, int pieces, Backend& backend);
 
   // Computes the saved attention and lse from the saved qkv.
   absl::Status Forward(const LayerMemory& memory) const;

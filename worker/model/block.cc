@@ -4,15 +4,13 @@
 
 namespace penstock {
 
-Block::Block(const Gpt2Config& config, int64_t batch, Backend& backend,
-             std::span<const LayerWeight> weights, int pieces,
-             Precision precision)
-    : memory_(ShapeOfBlock(config), batch * config.sequence_length / pieces,
-              pieces, precision),
+Block::Block(const Gpt2Config& config, const PassShape& pass, Backend& backend,
+             std::span<const LayerWeight> weights)
+    : memory_(ShapeOfBlock(config), pass),
       backend_(backend),
       norm1_(backend, weights[0], weights[1], kGpt2Epsilon),
       qkv_(backend, weights[2], weights[3], config.hidden, 3 * config.hidden),
-      attention_(memory_, batch, pieces, backend),
+      attention_(memory_, pass.pieces, backend),
       attention_projection_(backend, weights[4], weights[5], config.hidden,
                             config.hidden),
       norm2_(backend, weights[6], weights[7], kGpt2Epsilon),

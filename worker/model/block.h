@@ -6,7 +6,7 @@
 
 #include "kernels/backend.h"
 #include "proto/gpt2.h"
-#include "proto/precision.h"
+#include "proto/unit_layout.h"
 #include "worker/model/attention.h"
 #include "worker/model/block_memory.h"
 #include "worker/model/layer.h"
@@ -27,8 +27,8 @@ namespace penstock {
 class Block : public Layer {
  public:
   // `weights` as UnitParameters lists a block's.
-  Block(const Gpt2Config& config, int64_t batch, Backend& backend,
-        std::span<const LayerWeight> weights, int pieces, Precision precision);
+  Block(const Gpt2Config& config, const PassShape& pass, Backend& backend,
+        std::span<const LayerWeight> weights);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;

@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "kernels/tensor.h"
-#include "proto/precision.h"
 #include "proto/unit_layout.h"
 #include "worker/model/layer.h"
 #include "worker/model/norm.h"
@@ -35,13 +34,11 @@ class BlockMemory {
     Tensor d_norm1;
   };
 
-  // Of passes over `tokens` tokens.
-  BlockMemory(const BlockShape& shape, int64_t tokens, int pieces,
-              Precision precision)
+  BlockMemory(const BlockShape& shape, const PassShape& pass)
       : shape_(shape),
-        tokens_(tokens),
-        type_(TypeOf(precision)),
-        layout_(LayoutOfBlock(shape, tokens, pieces, precision)) {}
+        tokens_(pass.tokens),
+        type_(TypeOf(pass.precision)),
+        layout_(LayoutOfBlock(shape, pass)) {}
 
   const BlockShape& shape() const { return shape_; }
   const BlockLayout& layout() const { return layout_; }

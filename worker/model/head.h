@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "kernels/backend.h"
-#include "proto/precision.h"
 #include "proto/unit_layout.h"
 #include "worker/model/layer.h"
 #include "worker/model/norm.h"
@@ -14,12 +13,12 @@
 namespace penstock {
 
 // The model's end: loss = sum over rows of cross_entropy(norm(x) W', label).
-// The logits of `block_rows` tokens exist at a time (proto/unit_layout.h).
 //
-// The loss's scale is known before the step, so Forward goes on to the gradient
-// with respect to the norm's output while it has the logits, and the
-// input-gradient pass is only the norm's. The weight-gradient pass computes the
-// logits once more.
+// The logits of `block_rows` tokens exist at a time (proto/unit_layout.h), and
+// once: the input-gradient pass makes them, the loss, their gradient and all
+// three products of it. So the forward pass has nothing to do and the loss is
+// known after the input-gradient pass, and W's gradient is summed in the order
+// of those. Only the norm's is left for the weight-gradient pass.
 //
 // W is the token table when tied, lm_head when not; both are [vocabulary,
 // hidden], and its gradient is the head's own tensor in either case: the sum
@@ -29,9 +28,8 @@ namespace penstock {
 class Head : public Layer {
  public:
   // `weight` is W. Gradients are those of loss_scale * loss.
-  Head(const HeadShape& shape, int64_t tokens, Backend& backend,
-       const Norm& norm, const LayerWeight& weight, float loss_scale,
-       Precision precision);
+  Head(const HeadShape& shape, const PassShape& pass, Backend& backend,
+       const Norm& norm, const LayerWeight& weight, float loss_scale);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;
@@ -53,15 +51,11 @@ class Head : public Layer {
   // Of the rows from `begin` on.
   NormStatistics StatisticsOf(const LayerMemory& memory,
                               int64_t begin = 0) const;
-  // Makes `logits` the scaled loss's gradient with respect to them.
-  absl::Status LogitsGradient(ConstTensor norm, const int32_t* labels,
-                              float* losses, Tensor logits) const;
-  absl::Status ForwardRows(const LayerTokens& tokens, ConstTensor x,
-                           int64_t begin, int64_t rows,
-                           const LayerMemory& memory) const;
-  absl::Status BackwardWeightRows(const LayerTokens& tokens, ConstTensor x,
-                                  int64_t begin, int64_t rows,
-                                  const LayerMemory& memory) const;
+  Tensor DNorm(const LayerMemory& memory) const;
+  // Loss, d_norm and W's gradient of `rows` rows from `begin` on.
+  absl::Status BackwardRows(const LayerTokens& tokens, ConstTensor x,
+                            int64_t begin, int64_t rows,
+                            const LayerMemory& memory) const;
 
   const int64_t tokens_;
   const int64_t hidden_;

@@ -15,7 +15,9 @@ namespace penstock {
 // Where one pass of a layer over one micro-batch keeps things; sizes by
 // CostOfUnit (proto/architecture.h), each aligned to 64 bytes.
 struct LayerMemory {
-  std::byte* saved = nullptr;     // Written by Forward, read by both backwards.
+  // Written by Forward, or for the last layer by BackwardInput, and read by
+  // both backwards.
+  std::byte* saved = nullptr;
   std::byte* deferred = nullptr;  // BackwardInput to BackwardWeight.
   std::byte* scratch = nullptr;   // During one call.
   // What the layer saved for the pieces of the same sequences that come before
@@ -49,18 +51,19 @@ class Layer {
   virtual absl::Status Forward(const LayerTokens& tokens, ConstTensor x,
                                Tensor y, const LayerMemory& memory) = 0;
 
-  // dx = gradient with respect to x.
+  // dx = gradient with respect to x. The last layer adds its weight's gradient
+  // here, for which it would have to do much of this again.
   virtual absl::Status BackwardInput(const LayerTokens& tokens, ConstTensor x,
                                      ConstTensor dy, Tensor dx,
                                      const LayerMemory& memory) = 0;
 
-  // Adds the gradients of the weights to the layer's gradient tensors.
+  // Adds the gradients of the other weights to the layer's gradient tensors.
   virtual absl::Status BackwardWeight(const LayerTokens& tokens, ConstTensor x,
                                       ConstTensor dy,
                                       const LayerMemory& memory) = 0;
 
-  // Sum of the token losses of the micro-batch that Forward saw last with this
-  // memory, in nats. 0 except for the last layer. Waits for the backend.
+  // Sum of the token losses of the micro-batch that BackwardInput saw last with
+  // this memory, in nats. 0 except for the last layer. Waits for the backend.
   virtual absl::StatusOr<double> LossSum(const LayerMemory& /*memory*/) {
     return 0.0;
   }

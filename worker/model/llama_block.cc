@@ -15,19 +15,17 @@ Norm RmsNorm(const LlamaConfig& config, Backend& backend,
 
 }  // namespace
 
-LlamaBlock::LlamaBlock(const LlamaConfig& config, int64_t batch,
-                       Backend& backend, std::span<const LayerWeight> weights,
-                       int pieces, Precision precision)
-    : memory_(ShapeOfBlock(config), batch * config.sequence_length / pieces,
-              pieces, precision),
-      sequence_(config.sequence_length / pieces),
+LlamaBlock::LlamaBlock(const LlamaConfig& config, const PassShape& pass,
+                       Backend& backend, std::span<const LayerWeight> weights)
+    : memory_(ShapeOfBlock(config), pass),
+      sequence_(config.sequence_length / pass.pieces),
       frequencies_(RopeFrequencies(config)),
       backend_(backend),
       norm1_(RmsNorm(config, backend, weights[0])),
       q_(backend, weights[1], config.hidden, memory_.shape().q_width()),
       k_(backend, weights[2], config.hidden, memory_.shape().kv_width()),
       v_(backend, weights[3], config.hidden, memory_.shape().kv_width()),
-      attention_(memory_, batch, pieces, backend),
+      attention_(memory_, pass.pieces, backend),
       o_(backend, weights[4], memory_.shape().q_width(), config.hidden),
       norm2_(RmsNorm(config, backend, weights[5])),
       gate_(backend, weights[6], config.hidden, config.intermediate),

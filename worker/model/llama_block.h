@@ -7,7 +7,7 @@
 
 #include "kernels/backend.h"
 #include "proto/llama.h"
-#include "proto/precision.h"
+#include "proto/unit_layout.h"
 #include "worker/model/attention.h"
 #include "worker/model/block_memory.h"
 #include "worker/model/layer.h"
@@ -29,9 +29,8 @@ namespace penstock {
 class LlamaBlock : public Layer {
  public:
   // `weights` as UnitParameters lists a block's.
-  LlamaBlock(const LlamaConfig& config, int64_t batch, Backend& backend,
-             std::span<const LayerWeight> weights, int pieces,
-             Precision precision);
+  LlamaBlock(const LlamaConfig& config, const PassShape& pass, Backend& backend,
+             std::span<const LayerWeight> weights);
 
   absl::Status Forward(const LayerTokens& tokens, ConstTensor x, Tensor y,
                        const LayerMemory& memory) override;

@@ -21,7 +21,7 @@ TEST(MakeLayerTest, AttentionFitsTheScratchMemoryOfEveryShape) {
                                   .sequence_length = sequence,
                                   .vocabulary = 2};
           const BlockLayout layout =
-              LayoutOfBlock(ShapeOfBlock(config), batch * sequence);
+              LayoutOfBlock(ShapeOfBlock(config), {.tokens = batch * sequence});
           ASSERT_LE(AttentionScratchBytes({.batch = batch,
                                            .sequence = sequence,
                                            .heads = heads,
@@ -56,7 +56,7 @@ TEST(MakeLayerTest, MakesALayerForEveryUnit) {
       for (int64_t unit = 0; unit < UnitCount(model); ++unit) {
         const std::vector<LayerWeight> weights(
             UnitParameters(model, unit).size());
-        const auto layer = MakeLayer(model, unit, /*batch=*/2, *backend,
+        const auto layer = MakeLayer(model, unit, {.tokens = 8}, *backend,
                                      weights, /*loss_scale=*/1);
         ASSERT_TRUE(layer.ok()) << layer.status();
         EXPECT_NE(*layer, nullptr);

@@ -18,19 +18,18 @@ int64_t Aligned(int64_t bytes) {
 }
 
 int64_t BoundaryBytes(const ModelSlice& slice) {
-  return Aligned(slice.tokens() * HiddenOf(slice.config) *
-                 ElementBytes(slice.precision));
+  return Aligned(slice.pass.tokens * HiddenOf(slice.config) *
+                 ElementBytes(slice.pass.precision));
 }
 
 // Tokens and labels, at the beginning of `saved`.
 int64_t BatchBytes(const ModelSlice& slice) {
   if (!slice.first() && !slice.last()) return 0;
-  return 2 * Aligned(slice.tokens() * 4);
+  return 2 * Aligned(slice.pass.tokens * 4);
 }
 
 UnitCost CostOf(const ModelSlice& slice, int64_t unit) {
-  return CostOfUnit(slice.config, unit, slice.tokens(), slice.pieces,
-                    slice.precision);
+  return CostOfUnit(slice.config, unit, slice.pass);
 }
 
 struct PassCosts {
@@ -109,19 +108,22 @@ ModelStage::ModelStage(const ModelSlice& slice, Backend& backend,
   gradients_[0] = Aligned(maxima.scratch_max);
   deferred_ = gradients_[0] + boundary;
   gradients_[1] = deferred_ + Aligned(maxima.deferred_max);
-  host_tokens_.resize(slice.tokens() * slice.pieces);
-  host_labels_.resize(slice.tokens() * slice.pieces);
+  host_tokens_.resize(slice.pass.tokens * slice.pass.pieces);
+  host_labels_.resize(slice.pass.tokens * slice.pass.pieces);
 }
 
 absl::Status ModelStage::ReadBatch(const StagePass& pass) {
   if (BatchBytes(slice_) == 0) return absl::OkStatus();
   RETURN_IF_ERROR(
       data_->Read(pass.step, pass.microbatch, host_tokens_, host_labels_));
-  const size_t length = static_cast<size_t>(slice_.piece_length());
-  const size_t piece = pass.earlier.size();
-  for (int64_t sample = 0; sample < slice_.microbatch_size; ++sample) {
-    const size_t begin = (sample * slice_.pieces + piece) * length;
-    std::byte* const to = pass.saved + sample * length * sizeof(int32_t);
+  // One piece of each sample; whole samples lie one after the other.
+  const int64_t pieces = slice_.pass.pieces;
+  const size_t length = static_cast<size_t>(
+      pieces == 1 ? slice_.pass.tokens : slice_.piece_length());
+  const size_t parts = static_cast<size_t>(slice_.pass.tokens) / length;
+  for (size_t part = 0; part < parts; ++part) {
+    const size_t begin = (part * pieces + pass.earlier.size()) * length;
+    std::byte* const to = pass.saved + part * length * sizeof(int32_t);
     RETURN_IF_ERROR(backend_.CopyIn(
         std::as_bytes(std::span(host_tokens_).subspan(begin, length)), to));
     RETURN_IF_ERROR(backend_.CopyIn(
@@ -151,7 +153,8 @@ LayerTokens ModelStage::Tokens(const std::byte* saved) const {
 Tensor ModelStage::Boundary(std::byte* data) const {
   if (data == nullptr) return {};
   const int64_t hidden = HiddenOf(slice_.config);
-  return {data, slice_.tokens(), hidden, hidden, TypeOf(slice_.precision)};
+  return {data, slice_.pass.tokens, hidden, hidden,
+          TypeOf(slice_.pass.precision)};
 }
 
 ConstTensor ModelStage::Input(const StagePass& pass, size_t unit) const {

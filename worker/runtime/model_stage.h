@@ -7,25 +7,23 @@
 
 #include "kernels/backend.h"
 #include "proto/architecture.h"
-#include "proto/precision.h"
+#include "proto/unit_layout.h"
 #include "worker/model/layer.h"
 #include "worker/runtime/batch_reader.h"
 #include "worker/runtime/stage.h"
 
 namespace penstock {
 
-// Units [unit_begin, unit_end) of a model for micro-batches of
-// `microbatch_size` samples, cut into `pieces` equal pieces of their sequences.
+// Units [unit_begin, unit_end) of a model, for passes of one shape.
 struct ModelSlice {
   Architecture config;
   int64_t unit_begin = 0;
   int64_t unit_end = 0;
-  int64_t microbatch_size = 0;
-  int pieces = 1;
-  Precision precision = Precision::kFp32;
+  PassShape pass;
 
-  int64_t piece_length() const { return SequenceLengthOf(config) / pieces; }
-  int64_t tokens() const { return microbatch_size * piece_length(); }
+  int64_t piece_length() const {
+    return SequenceLengthOf(config) / pass.pieces;
+  }
   bool first() const { return unit_begin == 0; }
   bool last() const { return unit_end == UnitCount(config); }
 };

@@ -216,13 +216,10 @@ const Architecture* TrainedModelOf(const Plan& plan) {
 StageSizes SizesOf(const Plan& plan, int stage) {
   const StagePlan& slice = plan.stages[stage];
   if (const Architecture* config = TrainedModelOf(plan)) {
-    return ModelStage::SizesOf(
-        {.config = *config,
-         .unit_begin = slice.unit_begin,
-         .unit_end = slice.unit_end,
-         .microbatch_size = plan.spec.batch.micro_batch_size,
-         .pieces = plan.pieces,
-         .precision = plan.spec.precision});
+    return ModelStage::SizesOf({.config = *config,
+                                .unit_begin = slice.unit_begin,
+                                .unit_end = slice.unit_end,
+                                .pass = PassShapeOf(plan.spec, plan.pieces)});
   }
   return SimStage(std::get<SimModel>(plan.spec.model.architecture),
                   slice.unit_end - slice.unit_begin, IsFirstStage(plan, stage),

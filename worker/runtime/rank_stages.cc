@@ -54,25 +54,23 @@ class StageMaker {
           slice.unit_end - slice.unit_begin, IsFirstStage(plan_, stage.stage),
           IsLastStage(plan_, stage.stage), plan_.pieces);
     }
-    const int64_t batch = plan_.spec.batch.micro_batch_size;
+    const PassShape pass = PassShapeOf(plan_.spec, plan_.pieces);
     std::vector<std::unique_ptr<Layer>> layers;
     for (int64_t unit = slice.unit_begin; unit < slice.unit_end; ++unit) {
       ASSIGN_OR_RETURN(
           std::unique_ptr<Layer> layer,
           MakeLayer(
-              *config, unit, batch, backend_,
+              *config, unit, pass, backend_,
               InBuffer(memory_, stage.unit_weights[unit - slice.unit_begin],
                        buffer),
-              LossScale(plan_), plan_.pieces, plan_.spec.precision));
+              LossScale(plan_)));
       layers.push_back(std::move(layer));
     }
     return std::make_unique<ModelStage>(
         ModelSlice{.config = *config,
                    .unit_begin = slice.unit_begin,
                    .unit_end = slice.unit_end,
-                   .microbatch_size = batch,
-                   .pieces = plan_.pieces,
-                   .precision = plan_.spec.precision},
+                   .pass = pass},
         backend_, data_, std::move(layers));
   }
 

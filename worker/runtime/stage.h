@@ -61,8 +61,8 @@ class Stage {
   virtual absl::Status BackwardInput(const StagePass& pass) = 0;
   virtual absl::Status BackwardWeight(const StagePass& pass) = 0;
 
-  // Sum of the token losses of the micro-batch whose forward pass was made last
-  // with `saved`, in nats; 0 unless it is the last stage.
+  // Sum of the token losses of the micro-batch whose input-gradient pass was
+  // made last with `saved`, in nats; 0 unless it is the last stage.
   virtual absl::StatusOr<double> LossSum(const std::byte* saved) const = 0;
 };
 

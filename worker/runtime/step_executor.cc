@@ -12,6 +12,13 @@
 #include "worker/runtime/peers.h"
 
 namespace penstock {
+namespace {
+
+bool MakesInputGradient(ActionKind kind) {
+  return kind == ActionKind::kBackward || kind == ActionKind::kBackwardInput;
+}
+
+}  // namespace
 
 StepExecutor::StepExecutor(const Plan& plan, const Assignment& assignment,
                            RankMemory& memory,
@@ -158,13 +165,11 @@ absl::Status StepExecutor::RunPass(int64_t step, const Action& action) {
   }
   begin_ = SteadyNow();
   RETURN_IF_ERROR(Compute(action, local, pass));
-  if (action.kind == ActionKind::kForward) {
-    if (IsLastStage(plan_, action.stage)) {
-      ASSIGN_OR_RETURN(losses_[index], local.stage->LossSum(pass.saved));
-    }
-    if (local.recomputed[index]) {
-      local.memory->activations.Release(index);
-    }
+  if (action.kind == ActionKind::kForward && local.recomputed[index]) {
+    local.memory->activations.Release(index);
+  }
+  if (IsLastStage(plan_, action.stage) && MakesInputGradient(action.kind)) {
+    ASSIGN_OR_RETURN(losses_[index], local.stage->LossSum(pass.saved));
   }
   if (action.kind == ActionKind::kBackward ||
       action.kind == ActionKind::kBackwardWeight) {
