@@ -24,12 +24,13 @@ namespace penstock {
 struct MatmulArgs {
   ConstTensor a;
   ConstTensor b;
-  Tensor c;                     // [m, n]; must not overlap a, b, bias.
-  bool transpose_a = false;     // op(a) is a's transpose: a is [k, m].
-  bool transpose_b = false;     // b is [n, k].
-  bool accumulate = false;      // Add to c; then neither bias nor addend.
-  const float* bias = nullptr;  // [n], added to every row.
-  ConstTensor addend;           // [m, n] when its data is set; may be c itself.
+  Tensor c;                  // [m, n]; must not overlap a, b, bias.
+  bool transpose_a = false;  // op(a) is a's transpose: a is [k, m].
+  bool transpose_b = false;  // b is [n, k].
+  bool accumulate = false;   // Add to c; then neither bias nor addend.
+  // [n], added to every row; may be rounded to c's type before.
+  const float* bias = nullptr;
+  ConstTensor addend;  // [m, n] when its data is set; may be c itself.
 };
 
 // One device and the operations that layers need on it.

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "kernels/cuda/bfloat16.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/reductions.h"
 #include "proto/base/status_macros.h"
@@ -34,6 +35,9 @@ using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
 using Preference =
     Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
 
+// At the end of the workspace, for a rounded bias.
+constexpr int64_t kBiasBytes = int64_t{1} << 20;
+
 // What cuBLASLt needs to know of one product. Its matrices are column-major: a
 // row-major [rows, cols] is a column-major [cols, rows], and the transpose of
 // c = op(a) op(b) is op(b)' op(a)'. So its A is b, its B is a, its m is n.
@@ -41,14 +45,13 @@ struct Problem {
   MatmulArgs args;
   // c is added to: args.accumulate, or addend.
   ConstTensor added;
-  bool has_bias = false;
 
-  explicit Problem(const MatmulArgs& matmul)
-      : args(matmul), has_bias(matmul.bias != nullptr) {
+  explicit Problem(const MatmulArgs& matmul) : args(matmul) {
     if (matmul.accumulate) added = matmul.c;
     if (matmul.addend.data != nullptr) added = matmul.addend;
   }
 
+  bool has_bias() const { return args.bias != nullptr; }
   bool adds() const { return added.data != nullptr; }
   // C of cuBLASLt, which must be something even when it is not read.
   ConstTensor c() const { return adds() ? added : ConstTensor(args.c); }
@@ -63,7 +66,7 @@ uint32_t AlignmentOf(const void* pointer) {
   return alignment;
 }
 
-using Key = std::array<int64_t, 17>;
+using Key = std::array<int64_t, 18>;
 
 Key KeyOf(const Problem& problem) {
   const MatmulArgs& args = problem.args;
@@ -79,11 +82,12 @@ Key KeyOf(const Problem& problem) {
           static_cast<int64_t>(args.c.type),
           args.transpose_a,
           args.transpose_b,
-          problem.adds() + 2 * problem.has_bias,
+          problem.adds() + 2 * problem.has_bias(),
           AlignmentOf(args.a.data),
           AlignmentOf(args.b.data),
           AlignmentOf(args.c.data),
-          AlignmentOf(problem.c().data)};
+          AlignmentOf(problem.c().data),
+          AlignmentOf(args.bias)};
 }
 
 cudaDataType_t TypeOf(DataType type) {
@@ -94,8 +98,30 @@ cudaDataType_t TypeOf(DataType type) {
 struct Plan {
   Description description;
   Layout a, b, c, d;
+  DataType bias_type = DataType::kFloat32;
   cublasLtMatmulAlgo_t algorithm;
 };
+
+// In which types to ask for the bias, the best first.
+std::vector<DataType> BiasTypes(const Problem& problem) {
+  std::vector<DataType> types = {DataType::kFloat32};
+  if (problem.has_bias() && problem.args.c.type == DataType::kBFloat16 &&
+      problem.args.c.cols * SizeOf(DataType::kBFloat16) <= kBiasBytes) {
+    types.push_back(DataType::kBFloat16);
+  }
+  return types;
+}
+
+// What cuBLASLt has of the workspace.
+int64_t ProductBytes(const Workspace& workspace) {
+  return workspace.bytes - kBiasBytes;
+}
+
+const void* BiasOf(const Problem& problem, DataType type,
+                   const Workspace& workspace) {
+  if (type == DataType::kFloat32) return problem.args.bias;
+  return workspace.data + ProductBytes(workspace);
+}
 
 absl::Status SetAttribute(const Description& description,
                           cublasLtMatmulDescAttributes_t attribute,
@@ -113,7 +139,8 @@ absl::Status SetAttribute(const Preference& preference,
                     "matmul: stating preferences");
 }
 
-absl::StatusOr<Description> Describe(const Problem& problem) {
+absl::StatusOr<Description> Describe(const Problem& problem, DataType bias_type,
+                                     const void* bias) {
   cublasLtMatmulDesc_t made = nullptr;
   RETURN_IF_ERROR(FromCublas(
       cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
@@ -126,13 +153,13 @@ absl::StatusOr<Description> Describe(const Problem& problem) {
                                operation(problem.args.transpose_b)));
   RETURN_IF_ERROR(SetAttribute(description, CUBLASLT_MATMUL_DESC_TRANSB,
                                operation(problem.args.transpose_a)));
-  if (problem.has_bias) {
+  if (problem.has_bias()) {
     RETURN_IF_ERROR(SetAttribute(description, CUBLASLT_MATMUL_DESC_EPILOGUE,
                                  CUBLASLT_EPILOGUE_BIAS));
     RETURN_IF_ERROR(SetAttribute(
-        description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_32F));
-    RETURN_IF_ERROR(SetAttribute(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
-                                 problem.args.bias));
+        description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, TypeOf(bias_type)));
+    RETURN_IF_ERROR(
+        SetAttribute(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias));
   }
   return description;
 }
@@ -158,7 +185,7 @@ absl::StatusOr<Preference> Preferences(const Problem& problem,
     return SetAttribute(preference, attribute, value);
   };
   RETURN_IF_ERROR(set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                      static_cast<uint64_t>(workspace.bytes)));
+                      static_cast<uint64_t>(ProductBytes(workspace))));
   RETURN_IF_ERROR(set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
                       uint32_t{CUBLASLT_REDUCTION_SCHEME_NONE |
                                CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE}));
@@ -194,26 +221,32 @@ class CublasLtProducts final : public Products {
   }
 
  private:
-  // Null if only a product without the bias is supported.
+  // Null if only a product without any bias is supported.
   absl::StatusOr<const Plan*> PlanFor(const Problem& problem,
                                       const Workspace& workspace) {
     const Key key = KeyOf(problem);
     auto found = plans_.find(key);
     if (found == plans_.end()) {
-      absl::StatusOr<Plan> plan = MakePlan(problem, workspace);
-      // Without the bias a real error comes again.
-      if (!plan.ok() && !problem.has_bias) return plan.status();
       std::optional<Plan> kept;
-      if (plan.ok()) kept = *std::move(plan);
+      for (const DataType bias_type : BiasTypes(problem)) {
+        absl::StatusOr<Plan> plan = MakePlan(problem, bias_type, workspace);
+        // Without the bias a real error comes again.
+        if (!plan.ok() && !problem.has_bias()) return plan.status();
+        if (!plan.ok()) continue;
+        kept = *std::move(plan);
+        break;
+      }
       found = plans_.emplace(key, std::move(kept)).first;
     }
     return found->second.has_value() ? &*found->second : nullptr;
   }
 
-  absl::StatusOr<Plan> MakePlan(const Problem& problem,
+  absl::StatusOr<Plan> MakePlan(const Problem& problem, DataType bias_type,
                                 const Workspace& workspace) {
-    Plan plan;
-    ASSIGN_OR_RETURN(plan.description, Describe(problem));
+    Plan plan{.bias_type = bias_type};
+    ASSIGN_OR_RETURN(
+        plan.description,
+        Describe(problem, bias_type, BiasOf(problem, bias_type, workspace)));
     ASSIGN_OR_RETURN(plan.a, LayoutOf(problem.args.b));
     ASSIGN_OR_RETURN(plan.b, LayoutOf(problem.args.a));
     ASSIGN_OR_RETURN(plan.c, LayoutOf(problem.c()));
@@ -239,10 +272,8 @@ class CublasLtProducts final : public Products {
 
   absl::Status Queue(cudaStream_t stream, const Problem& problem,
                      const Plan& plan, const Workspace& workspace) {
-    if (problem.has_bias) {
-      RETURN_IF_ERROR(SetAttribute(plan.description,
-                                   CUBLASLT_MATMUL_DESC_BIAS_POINTER,
-                                   problem.args.bias));
+    if (problem.has_bias()) {
+      RETURN_IF_ERROR(QueueBias(stream, problem, plan, workspace));
     }
     const float alpha = 1;
     const float beta = problem.adds() ? 1 : 0;
@@ -251,8 +282,23 @@ class CublasLtProducts final : public Products {
                        problem.args.b.data, plan.a.get(), problem.args.a.data,
                        plan.b.get(), &beta, problem.c().data, plan.c.get(),
                        problem.args.c.data, plan.d.get(), &plan.algorithm,
-                       workspace.data, workspace.bytes, stream),
+                       workspace.data, ProductBytes(workspace), stream),
         "matmul");
+  }
+
+  static absl::Status QueueBias(cudaStream_t stream, const Problem& problem,
+                                const Plan& plan, const Workspace& workspace) {
+    const void* const bias = BiasOf(problem, plan.bias_type, workspace);
+    if (plan.bias_type == DataType::kBFloat16) {
+      const int64_t n = problem.args.c.cols;
+      std::byte* const rounded = workspace.data + ProductBytes(workspace);
+      RETURN_IF_ERROR(FromCuda(
+          Round(stream, {problem.args.bias, 1, n, n, DataType::kFloat32},
+                {rounded, 1, n, n, DataType::kBFloat16}),
+          "matmul: rounding the bias"));
+    }
+    return SetAttribute(plan.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                        bias);
   }
 
   const Handle handle_;

@@ -13,6 +13,10 @@ namespace penstock::cuda {
 // type, stride and alignment is the first that cuBLASLt's heuristics name among
 // those that give the same bits every time; it is asked for once.
 //
+// A float32 bias of a bfloat16 product is rounded to bfloat16 where cuBLASLt
+// adds only such a one, as its documentation has it for all GPUs so far. Where
+// it adds none, the result is filled with the bias first.
+//
 // Errors:
 //   Unavailable: cuBLASLt does not start.
 absl::StatusOr<std::unique_ptr<Products>> MakeProducts();

@@ -9,7 +9,7 @@
 
 namespace penstock::cuda {
 
-// Matrix products on a queue: cuBLASLt's, or in tests the host's.
+// Matrix products on a queue.
 class Products {
  public:
   virtual ~Products() = default;

@@ -52,6 +52,13 @@ class Operands {
   }
   float* Floats(int64_t count) { return Float32Matrix(1, count).as<float>(); }
 
+  // float32 whatever the type, of values that bfloat16 has.
+  float* NarrowFloats(int64_t count) {
+    std::vector<float> values = RandomFloats(count, ++seed_);
+    for (float& value : values) value = Widened(UpperHalf(value));
+    return Add(DataType::kFloat32, values, 1, count).as<float>();
+  }
+
   const int32_t* Indices(int64_t count, int64_t limit) {
     std::vector<int32_t> values;
     for (int64_t i = 0; i < count; ++i) {
@@ -233,7 +240,7 @@ TEST_P(BFloat16Conformance, Products) {
            .c = o.Blank(kRows, 29),
            .transpose_a = transposed,
            .transpose_b = transposed,
-           .bias = o.Floats(29),
+           .bias = o.NarrowFloats(29),
            .addend = o.Random(kRows, 29)});
     });
   }
