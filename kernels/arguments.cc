@@ -161,6 +161,12 @@ absl::Status CheckEmbedding(std::string_view operation, int64_t sequence,
   return absl::OkStatus();
 }
 
+absl::Status CheckSums(int64_t arrays, int64_t sums) {
+  if (arrays == sums) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "sums_of_squares: {} arrays need as many sums, not {}", arrays, sums));
+}
+
 absl::Status CheckAdamW(const AdamWArgs& args) {
   RETURN_IF_ERROR(CheckCount("adamw", args.count));
   const auto is_decay_rate = [](float beta) { return beta >= 0 && beta < 1; };

@@ -59,6 +59,9 @@ absl::Status CheckEmbedding(std::string_view operation, int64_t sequence,
                             ConstTensor token_table, ConstTensor position_table,
                             const TensorArgument& rows);
 
+// As many sums as arrays.
+absl::Status CheckSums(int64_t arrays, int64_t sums);
+
 // Sizes and hyperparameters for which the formula has a value.
 absl::Status CheckAdamW(const AdamWArgs& args);
 

@@ -218,10 +218,12 @@ class Backend {
   virtual absl::Status CrossEntropy(Tensor logits, const int32_t* labels,
                                     float scale, float* losses) = 0;
 
-  // *sum = sum of x[i]^2 in double, in an order that depends on count alone.
-  // Host memory; waits for the result.
-  virtual absl::Status SumOfSquares(const float* x, int64_t count,
-                                    double* sum) = 0;
+  // sums[i] = sum of x^2 over the elements x of arrays[i], in double, in an
+  // order that depends on their number alone. `sums`, in the host's memory, is
+  // as long as `arrays`. Waits for the results: once for all of them.
+  virtual absl::Status SumsOfSquares(
+      std::span<const std::span<const float>> arrays,
+      std::span<double> sums) = 0;
 
   // AdamW (Loshchilov & Hutter 2019, algorithm 2), g = gradient_scale *
   // gradient:

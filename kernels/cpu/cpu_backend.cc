@@ -401,10 +401,12 @@ class CpuBackend final : public Backend {
     return absl::OkStatus();
   }
 
-  absl::Status SumOfSquares(const float* x, int64_t count,
-                            double* sum) override {
-    RETURN_IF_ERROR(CheckCount("sum_of_squares", count));
-    *sum = cpu::SumOfSquares(x, count);
+  absl::Status SumsOfSquares(std::span<const std::span<const float>> arrays,
+                             std::span<double> sums) override {
+    RETURN_IF_ERROR(CheckSums(std::ssize(arrays), std::ssize(sums)));
+    for (size_t i = 0; i < arrays.size(); ++i) {
+      sums[i] = cpu::SumOfSquares(arrays[i].data(), std::ssize(arrays[i]));
+    }
     return absl::OkStatus();
   }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "kernels/arguments.h"
@@ -310,7 +311,7 @@ class CudaBackend final : public Backend {
     RETURN_IF_ERROR(CheckFloat32(kName, {d_token_table, d_position_table}));
     RETURN_IF_ERROR(CheckGrid(kName, dout));
     return Queue(kName, [&](cudaStream_t stream) {
-      return cuda::EmbeddingBackward(stream, tokens, sequence, dout,
+      return cuda::EmbeddingBackward(stream, tokens, sequence, dout, workspace_,
                                      d_token_table, d_position_table);
     });
   }
@@ -323,13 +324,18 @@ class CudaBackend final : public Backend {
     });
   }
 
-  absl::Status SumOfSquares(const float* x, int64_t count,
-                            double* sum) override {
-    RETURN_IF_ERROR(CheckCount("sum_of_squares", count));
-    RETURN_IF_ERROR(Queue("sum_of_squares", [&](cudaStream_t stream) {
-      return cuda::SumOfSquares(stream, x, count, workspace_);
-    }));
-    RETURN_IF_ERROR(device_->Copy(workspace_.data, sum, sizeof(*sum)));
+  absl::Status SumsOfSquares(std::span<const std::span<const float>> arrays,
+                             std::span<double> sums) override {
+    RETURN_IF_ERROR(CheckSums(std::ssize(arrays), std::ssize(sums)));
+    for (size_t begin = 0; begin < arrays.size(); begin += kSquaresMax) {
+      const auto some = arrays.subspan(
+          begin, std::min<size_t>(arrays.size() - begin, kSquaresMax));
+      RETURN_IF_ERROR(Queue("sums_of_squares", [&](cudaStream_t stream) {
+        return cuda::SumsOfSquares(stream, some, workspace_);
+      }));
+      RETURN_IF_ERROR(device_->Copy(workspace_.data, &sums[begin],
+                                    std::ssize(some) * sizeof(double)));
+    }
     return Synchronize();
   }
 

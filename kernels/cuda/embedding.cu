@@ -32,34 +32,82 @@ __global__ void EmbeddingKernel(const int32_t* tokens, int64_t sequence,
   }
 }
 
-// The first block that has a token adds all of its rows, in their order and
-// without atomics; the others find it before them and end. They read the same
-// few tokens from the cache.
+// Where tokens of a range are first, and how often there are any.
+struct Occurrences {
+  int32_t begin;  // The range.
+  int32_t end;
+  int* first;  // The least row, for each token of the range.
+  int* count;
+
+  __device__ bool Has(int32_t token) const {
+    return token >= begin && token < end;
+  }
+};
+
+__global__ void CountTokensKernel(const int32_t* tokens, int64_t rows,
+                                  Occurrences occurrences) {
+  const int64_t row = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (row >= rows || !occurrences.Has(tokens[row])) return;
+  const int32_t i = tokens[row] - occurrences.begin;
+  atomicMin(&occurrences.first[i], static_cast<int>(row));
+  atomicAdd(&occurrences.count[i], 1);
+}
+
+// Which of the rows from `begin` on, one for each thread, have `token`: writes
+// them to `matches` in their order and returns how many to every thread.
+__device__ int FindMatches(const int32_t* tokens, int64_t rows, int64_t begin,
+                           int32_t token, int* is_match, int* matches) {
+  const int thread = static_cast<int>(threadIdx.x);
+  const int64_t row = begin + thread;
+  is_match[thread] = row < rows && tokens[row] == token;
+  if (!__syncthreads_or(is_match[thread])) return 0;
+  int before = 0;
+  int all = 0;
+  for (int i = 0; i < static_cast<int>(blockDim.x); ++i) {
+    if (i == thread) before = all;
+    all += is_match[i];
+  }
+  if (is_match[thread]) matches[before] = static_cast<int>(row);
+  __syncthreads();
+  return all;
+}
+
+// Of the blocks of a token's rows the first one adds them all, in their order
+// and without atomics; the others end. A thread per column; a few rows are
+// loaded at a time, or each would wait for the one before.
 template <typename T>
-__global__ void TokenGradientKernel(const int32_t* tokens, ConstTensor dout,
+__global__ void TokenGradientKernel(const int32_t* tokens,
+                                    Occurrences occurrences, ConstTensor dout,
                                     Tensor d_token_table) {
+  __shared__ int is_match[kThreadsMax];
   __shared__ int matches[kThreadsMax];
+  constexpr int kLoads = 4;
   const int64_t first = blockIdx.x;
   const int32_t token = tokens[first];
-  if (token < 0 || token >= d_token_table.rows) return;
-  bool is_before = false;
-  for (int64_t r = threadIdx.x; r < first; r += blockDim.x) {
-    is_before = is_before || tokens[r] == token;
-  }
-  if (__syncthreads_or(is_before)) return;
-  for (int64_t begin = first; begin < dout.rows; begin += blockDim.x) {
-    const int64_t r = begin + threadIdx.x;
-    matches[threadIdx.x] = r < dout.rows && tokens[r] == token;
-    if (!__syncthreads_or(matches[threadIdx.x])) continue;
-    for (int64_t c = threadIdx.x; c < dout.cols; c += blockDim.x) {
-      float sum = *At<float>(d_token_table, token, c);
-      for (unsigned i = 0; i < blockDim.x; ++i) {
-        if (matches[i]) sum += ToFloat(*At<T>(dout, begin + i, c));
+  if (!occurrences.Has(token)) return;
+  const int32_t index = token - occurrences.begin;
+  if (occurrences.first[index] != first) return;
+  const int64_t c = int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
+  const bool has_column = c < dout.cols;
+  float sum = has_column ? *At<float>(d_token_table, token, c) : 0.0f;
+  int left = occurrences.count[index];
+  for (int64_t begin = first; left > 0; begin += blockDim.x) {
+    const int found =
+        FindMatches(tokens, dout.rows, begin, token, is_match, matches);
+    for (int i = 0; has_column && i < found; i += kLoads) {
+      float values[kLoads];
+      for (int j = 0; j < kLoads; ++j) {
+        const int64_t row = matches[min(i + j, found - 1)];
+        values[j] = ToFloat(*At<T>(dout, row, c));
       }
-      *At<float>(d_token_table, token, c) = sum;
+      for (int j = 0; j < kLoads; ++j) {
+        if (i + j < found) sum += values[j];
+      }
     }
+    left -= found;
     __syncthreads();  // Before the next matches.
   }
+  if (has_column) *At<float>(d_token_table, token, c) = sum;
 }
 
 // A block per position and 256 columns.
@@ -77,13 +125,41 @@ __global__ void PositionGradientKernel(int64_t sequence, ConstTensor dout,
 }
 
 template <typename T>
+cudaError_t AddTokens(cudaStream_t stream, const int32_t* tokens,
+                      const Occurrences& occurrences, ConstTensor dout,
+                      Tensor d_token_table) {
+  const size_t bytes = (occurrences.end - occurrences.begin) * sizeof(int);
+  // A row that is later than all.
+  cudaError_t error = cudaMemsetAsync(occurrences.first, 0x7f, bytes, stream);
+  if (error != cudaSuccess) return error;
+  error = cudaMemsetAsync(occurrences.count, 0, bytes, stream);
+  if (error != cudaSuccess) return error;
+  error = Launch(stream, dim3(CeilDiv(dout.rows, kThreadsMax)), kThreadsMax,
+                 CountTokensKernel, tokens, dout.rows, occurrences);
+  if (error != cudaSuccess) return error;
+  const int threads = Threads(dout.cols, kThreadsMax);
+  return Launch(stream, dim3(dout.rows, CeilDiv(dout.cols, threads)), threads,
+                TokenGradientKernel<T>, tokens, occurrences, dout,
+                d_token_table);
+}
+
+template <typename T>
 cudaError_t LaunchBackward(cudaStream_t stream, const int32_t* tokens,
                            int64_t sequence, ConstTensor dout,
-                           Tensor d_token_table, Tensor d_position_table) {
-  const cudaError_t error =
-      Launch(stream, dim3(dout.rows), kThreadsMax, TokenGradientKernel<T>,
-             tokens, dout, d_token_table);
-  if (error != cudaSuccess || d_position_table.data == nullptr) return error;
+                           const Workspace& workspace, Tensor d_token_table,
+                           Tensor d_position_table) {
+  const int64_t range = workspace.bytes / int64_t{2 * sizeof(int)};
+  int* const first = reinterpret_cast<int*>(workspace.data);
+  for (int64_t begin = 0; begin < d_token_table.rows; begin += range) {
+    const int64_t end = std::min(begin + range, d_token_table.rows);
+    const cudaError_t error =
+        AddTokens<T>(stream, tokens,
+                     {static_cast<int32_t>(begin), static_cast<int32_t>(end),
+                      first, first + range},
+                     dout, d_token_table);
+    if (error != cudaSuccess) return error;
+  }
+  if (d_position_table.data == nullptr) return cudaSuccess;
   const int threads = Threads(dout.cols, kThreadsMax);
   const dim3 grid(std::min(sequence, dout.rows), CeilDiv(dout.cols, threads));
   return Launch(stream, grid, threads, PositionGradientKernel<T>, sequence,
@@ -109,14 +185,16 @@ cudaError_t Embedding(cudaStream_t stream, const int32_t* tokens,
 
 cudaError_t EmbeddingBackward(cudaStream_t stream, const int32_t* tokens,
                               int64_t sequence, ConstTensor dout,
-                              Tensor d_token_table, Tensor d_position_table) {
+                              const Workspace& workspace, Tensor d_token_table,
+                              Tensor d_position_table) {
   if (dout.rows == 0 || dout.cols == 0) return cudaSuccess;
   if (dout.type == DataType::kFloat32) {
-    return LaunchBackward<float>(stream, tokens, sequence, dout, d_token_table,
-                                 d_position_table);
+    return LaunchBackward<float>(stream, tokens, sequence, dout, workspace,
+                                 d_token_table, d_position_table);
   }
   return LaunchBackward<__nv_bfloat16>(stream, tokens, sequence, dout,
-                                       d_token_table, d_position_table);
+                                       workspace, d_token_table,
+                                       d_position_table);
 }
 
 }  // namespace penstock::cuda

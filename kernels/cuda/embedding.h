@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "kernels/cuda/workspace.h"
 #include "kernels/tensor.h"
 
 namespace penstock::cuda {
@@ -15,7 +16,8 @@ cudaError_t Embedding(cudaStream_t stream, const int32_t* tokens,
                       ConstTensor position_table, Tensor out);
 cudaError_t EmbeddingBackward(cudaStream_t stream, const int32_t* tokens,
                               int64_t sequence, ConstTensor dout,
-                              Tensor d_token_table, Tensor d_position_table);
+                              const Workspace& workspace, Tensor d_token_table,
+                              Tensor d_position_table);
 
 }  // namespace penstock::cuda
 

@@ -33,7 +33,11 @@ __global__ void AccumulateKernel(const float* x, int64_t count, float* out) {
   Store<kWidth>(sums, out + i);
 }
 
-// partial[block + 1], so that the total can go to partial[0].
+// From the number of elements alone, whatever the device: so is the order of
+// the sum.
+constexpr int kSquaresBlocksMax = 1024;
+
+// partial [blocks]
 __global__ void SquaresKernel(const float* x, int64_t count, double* partial) {
   double sum = 0;
   const int64_t stride = int64_t{gridDim.x} * kThreads;
@@ -42,14 +46,19 @@ __global__ void SquaresKernel(const float* x, int64_t count, double* partial) {
     sum += double{x[i]} * double{x[i]};
   }
   sum = BlockSum(sum);
-  if (threadIdx.x == 0) partial[blockIdx.x + 1] = sum;
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-__global__ void AddPartialsKernel(double* partial, int count) {
+// A block per array; partial [arrays, kSquaresBlocksMax], zeros where an array
+// has fewer blocks.
+__global__ void AddPartialsKernel(const double* partial, double* sums) {
+  const double* const parts = partial + int64_t{blockIdx.x} * kSquaresBlocksMax;
   double sum = 0;
-  for (int i = threadIdx.x; i < count; i += kThreads) sum += partial[i + 1];
+  for (int i = threadIdx.x; i < kSquaresBlocksMax; i += kThreads) {
+    sum += parts[i];
+  }
   sum = BlockSum(sum);
-  if (threadIdx.x == 0) partial[0] = sum;
+  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
 template <typename T>
@@ -86,20 +95,31 @@ cudaError_t Accumulate(cudaStream_t stream, const float* x, int64_t count,
                 AccumulateKernel<1>, x, count, out);
 }
 
-cudaError_t SumOfSquares(cudaStream_t stream, const float* x, int64_t count,
-                         const Workspace& workspace) {
-  // From count alone, whatever the device: so is the order of the sum.
-  constexpr int64_t kBlocksMax = 1024;
+cudaError_t SumsOfSquares(cudaStream_t stream,
+                          std::span<const std::span<const float>> arrays,
+                          const Workspace& workspace) {
+  if (arrays.empty()) return cudaSuccess;
   constexpr int64_t kPerThread = 16;
-  const int blocks = static_cast<int>(
-      std::min(kBlocksMax, CeilDiv(count, kThreads * kPerThread)));
-  double* const partial = reinterpret_cast<double*>(workspace.data);
-  if (blocks > 0) {
-    const cudaError_t error = Launch(stream, dim3(blocks), kThreads,
-                                     SquaresKernel, x, count, partial);
+  static_assert(kSquaresMax * (1 + kSquaresBlocksMax) * sizeof(double) <=
+                Workspace::kBytes);
+  double* const sums = reinterpret_cast<double*>(workspace.data);
+  double* partial = sums + arrays.size();
+  cudaError_t error = cudaMemsetAsync(
+      partial, 0, arrays.size() * kSquaresBlocksMax * sizeof(double), stream);
+  for (const std::span<const float>& x : arrays) {
     if (error != cudaSuccess) return error;
+    const int64_t count = static_cast<int64_t>(x.size());
+    const int64_t blocks = std::min<int64_t>(
+        kSquaresBlocksMax, CeilDiv(count, kThreads * kPerThread));
+    if (blocks > 0) {
+      error = Launch(stream, dim3(blocks), kThreads, SquaresKernel, x.data(),
+                     count, partial);
+    }
+    partial += kSquaresBlocksMax;
   }
-  return Launch(stream, dim3(1), kThreads, AddPartialsKernel, partial, blocks);
+  if (error != cudaSuccess) return error;
+  return Launch(stream, dim3(arrays.size()), kThreads, AddPartialsKernel,
+                sums + arrays.size(), sums);
 }
 
 cudaError_t FillRows(cudaStream_t stream, const float* bias, ConstTensor addend,

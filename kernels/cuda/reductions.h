@@ -3,6 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <span>
+
 #include "kernels/cuda/workspace.h"
 #include "kernels/tensor.h"
 
@@ -14,9 +16,11 @@ cudaError_t ColumnSums(cudaStream_t stream, ConstTensor x,
 cudaError_t Accumulate(cudaStream_t stream, const float* x, int64_t count,
                        float* out);
 
-// Leaves the sum as the workspace's first double.
-cudaError_t SumOfSquares(cudaStream_t stream, const float* x, int64_t count,
-                         const Workspace& workspace);
+// At most kSquaresMax arrays. Leaves the sums as the workspace's first doubles.
+inline constexpr int kSquaresMax = 2048;
+cudaError_t SumsOfSquares(cudaStream_t stream,
+                          std::span<const std::span<const float>> arrays,
+                          const Workspace& workspace);
 
 // c = bias, on every row, + addend; either may be absent, c may be addend.
 cudaError_t FillRows(cudaStream_t stream, const float* bias, ConstTensor addend,

@@ -218,9 +218,10 @@ class Kernels {
                          .step = 1};
     AddBytes("adamw", 0, 7 * kCount,
              [=, this] { return backend_->AdamW(args); });
-    AddBytes("sum_of_squares", 0, kCount, [=, this] {
+    AddBytes("sums_of_squares", 0, kCount, [=, this] {
       double sum = 0;
-      return backend_->SumOfSquares(args.gradient, kCount, &sum);
+      const std::span<const float> x(args.gradient, kCount);
+      return backend_->SumsOfSquares({&x, 1}, {&sum, 1});
     });
   }
 

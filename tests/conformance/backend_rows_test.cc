@@ -256,6 +256,30 @@ TEST_P(RowsConformance, EmbeddingAddsRowsOfBothTablesExactly) {
   }
 }
 
+// As in text, where some tokens are in every sentence.
+TEST_P(RowsConformance, EmbeddingBackwardKeepsTheOrderOfManyRowsOfOneToken) {
+  const int64_t rows = 1500;
+  const int64_t cols = 37;
+  std::vector<int32_t> tokens;
+  for (int64_t r = 0; r < rows; ++r) {
+    tokens.push_back(r % 3 == 0 ? 7 : static_cast<int32_t>(r * 31 % 100));
+  }
+  const auto dout = RandomFloats(rows * cols, 1);
+  auto expected = RandomFloats(100 * cols, 2);
+  DeviceBuffer device_tokens = Upload(tokens);
+  DeviceBuffer device_dout = Upload(dout);
+  DeviceBuffer d_table = Upload(expected);
+  ASSERT_TRUE(backend_
+                  ->EmbeddingBackward(device_tokens.integers(), /*sequence=*/5,
+                                      Float32(device_dout.floats(), rows, cols),
+                                      Float32(d_table.floats(), 100, cols), {})
+                  .ok());
+  for (int64_t i = 0; i < rows * cols; ++i) {
+    expected[tokens[i / cols] * cols + i % cols] += dout[i];
+  }
+  EXPECT_EQ(d_table.Read(), expected);
+}
+
 TEST_P(RowsConformance, CrossEntropyMatchesFloat64AlsoWithExtremeLogits) {
   for (const int64_t cols : kWidths) {
     for (const float magnitude : {1.0f, 1e4f}) {
@@ -330,21 +354,43 @@ TEST_P(RowsConformance, SumsAddToWhatIsThere) {
   }
 }
 
-TEST_P(RowsConformance, SumOfSquaresIsTakenInDouble) {
-  for (const int64_t count : {0, 1, 3, 31, 33, 1000, 100003}) {
+TEST_P(RowsConformance, SumsOfSquaresAreTakenInDouble) {
+  std::vector<DeviceBuffer> devices;
+  std::vector<std::span<const float>> arrays;
+  std::vector<double> expected;
+  std::vector<double> tolerances;
+  for (const int64_t count : {0, 1, 3, 31, 33, 1000, 5000, 100003}) {
     auto x = RandomFloats(count, 1);
-    double expected = 0;
     if (count > 0) x[0] = 1e6f;  // Would swallow the others in float32.
-    for (const float value : x) expected += double{value} * double{value};
-    DeviceBuffer device = Upload(x);
-    double sum = NAN;
-    ASSERT_TRUE(backend_->SumOfSquares(device.floats(), count, &sum).ok());
-    const double tolerance = static_cast<double>(count) * 0x1p-52 * expected;
-    ASSERT_NEAR(sum, expected, tolerance);
-    double again = NAN;
-    ASSERT_TRUE(backend_->SumOfSquares(device.floats(), count, &again).ok());
-    ASSERT_EQ(sum, again);
+    double& sum = expected.emplace_back(0);
+    for (const float value : x) sum += double{value} * double{value};
+    tolerances.push_back(static_cast<double>(count) * 0x1p-52 * sum);
+    devices.push_back(Upload(x));
+    arrays.emplace_back(devices.back().floats(), x.size());
   }
+  std::vector<double> sums(arrays.size(), NAN);
+  ASSERT_TRUE(backend_->SumsOfSquares(arrays, sums).ok());
+  for (size_t i = 0; i < arrays.size(); ++i) {
+    EXPECT_NEAR(sums[i], expected[i], tolerances[i]) << arrays[i].size();
+    double alone = NAN;
+    ASSERT_TRUE(backend_->SumsOfSquares({&arrays[i], 1}, {&alone, 1}).ok());
+    EXPECT_EQ(sums[i], alone);
+  }
+}
+
+TEST_P(RowsConformance, SumsOfSquaresOfThousandsOfArrays) {
+  const std::vector<float> x = {1, 2, 3, 4};
+  DeviceBuffer device = Upload(x);
+  std::vector<std::span<const float>> arrays;
+  for (int i = 0; i < 5000; ++i) arrays.emplace_back(device.floats(), i % 5);
+  std::vector<double> sums(arrays.size(), NAN);
+  ASSERT_TRUE(backend_->SumsOfSquares(arrays, sums).ok());
+  const double expected[] = {0, 1, 5, 14, 30};
+  for (size_t i = 0; i < sums.size(); ++i) {
+    ASSERT_EQ(sums[i], expected[i % 5]) << i;
+  }
+  EXPECT_EQ(backend_->SumsOfSquares(arrays, {sums.data(), 3}).code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 // Moments are two roundings away from float64; the step is at most learning

@@ -287,10 +287,14 @@ absl::Status CountingBackend::CrossEntropy(Tensor logits, const int32_t* labels,
       [&] { return backend_.CrossEntropy(logits, labels, scale, losses); });
 }
 
-absl::Status CountingBackend::SumOfSquares(const float* x, int64_t count,
-                                           double* sum) {
-  return Move("SumOfSquares", count * kFloat,
-              [&] { return backend_.SumOfSquares(x, count, sum); });
+absl::Status CountingBackend::SumsOfSquares(
+    std::span<const std::span<const float>> arrays, std::span<double> sums) {
+  int64_t bytes = 0;
+  for (const std::span<const float>& array : arrays) {
+    bytes += std::ssize(array) * kFloat;
+  }
+  return Move("SumsOfSquares", bytes,
+              [&] { return backend_.SumsOfSquares(arrays, sums); });
 }
 
 absl::Status CountingBackend::AdamW(const AdamWArgs& args) {

@@ -127,8 +127,8 @@ class CountingBackend final : public Backend {
                                  Tensor d_position_table) override;
   absl::Status CrossEntropy(Tensor logits, const int32_t* labels, float scale,
                             float* losses) override;
-  absl::Status SumOfSquares(const float* x, int64_t count,
-                            double* sum) override;
+  absl::Status SumsOfSquares(std::span<const std::span<const float>> arrays,
+                             std::span<double> sums) override;
   absl::Status AdamW(const AdamWArgs& args) override;
 
  private:

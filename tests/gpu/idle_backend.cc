@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <map>
 
 #include "fmt/format.h"
@@ -39,9 +40,9 @@ class IdleBackend final : public Backend {
                       const std::function<absl::Status()>& queue) override {
     return queue();
   }
-  absl::Status SumOfSquares(const float* /*x*/, int64_t /*count*/,
-                            double* sum) override {
-    *sum = 0;
+  absl::Status SumsOfSquares(std::span<const std::span<const float>> /*arrays*/,
+                             std::span<double> sums) override {
+    std::ranges::fill(sums, 0);
     return absl::OkStatus();
   }
   absl::Status CopyIn(std::span<const std::byte>, std::byte*) override {

@@ -77,7 +77,7 @@ class KernelCheck {
     Attention();
     if (type_ == DataType::kFloat32) {
       AdamW();
-      SumOfSquares();
+      SumsOfSquares();
     }
   }
 
@@ -114,7 +114,7 @@ class KernelCheck {
   void CrossEntropy();
   void Attention();
   void AdamW();
-  void SumOfSquares();
+  void SumsOfSquares();
 
   const int64_t rows_;
   const int64_t cols_;
@@ -341,7 +341,7 @@ void KernelCheck::Embedding() {
   table_.Time(forward, Bytes(3));
   const auto backward = [&] {
     return cuda::EmbeddingBackward(kStream, tokens.integers(), sizes_.sequence,
-                                   dout.tensor(), d_table.tensor(),
+                                   dout.tensor(), workspace_, d_table.tensor(),
                                    d_positions.tensor());
   };
   Check(backward(), "embedding_backward");
@@ -460,19 +460,25 @@ void KernelCheck::AdamW() {
   table_.Time(launch, 7 * count * int64_t{sizeof(float)});
 }
 
-void KernelCheck::SumOfSquares() {
+void KernelCheck::SumsOfSquares() {
   const Array x = Floats(rows_ * cols_);
-  double expected = 0;
-  for (const double value : x.values()) expected += value * value;
+  const Array y = Floats(cols_);
+  Values expected(2);
+  for (const double value : x.values()) expected[0] += value * value;
+  for (const double value : y.values()) expected[1] += value * value;
+  const std::span<const float> arrays[] = {
+      {x.floats(), static_cast<size_t>(rows_ * cols_)},
+      {y.floats(), static_cast<size_t>(cols_)}};
   const auto launch = [&] {
-    return cuda::SumOfSquares(kStream, x.floats(), rows_ * cols_, workspace_);
+    return cuda::SumsOfSquares(kStream, arrays, workspace_);
   };
-  Check(launch(), "sum_of_squares");
+  Check(launch(), "sums_of_squares");
   Check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-  double sum = NAN;
-  Check(cudaMemcpy(&sum, workspace_.data, sizeof(sum), cudaMemcpyDefault),
+  Values sums(2, NAN);
+  Check(cudaMemcpy(sums.data(), workspace_.data, 2 * sizeof(double),
+                   cudaMemcpyDefault),
         "cudaMemcpy");
-  table_.Compare("sum_of_squares", type_, {sum}, {expected});
+  table_.Compare("sums_of_squares", type_, sums, expected);
   table_.Time(launch, x.bytes());
 }
 

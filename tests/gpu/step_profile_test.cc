@@ -96,7 +96,7 @@ TEST_P(StepProfileTest, EachWeightIsUpdatedOnce) {
   const StepProfile profile = Count(GetParam());
   const int64_t weights = WeightsOf(GetParam());
   EXPECT_EQ(SumOf(profile, "AdamW").bytes, 28 * weights);
-  EXPECT_EQ(SumOf(profile, "SumOfSquares").bytes, 4 * weights);
+  EXPECT_EQ(SumOf(profile, "SumsOfSquares").bytes, 4 * weights);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, StepProfileTest,

@@ -108,10 +108,9 @@ double LayerTrainer::RunMicrobatch(const LayerTokens& tokens) {
 
 double LayerTrainer::GradientNorm(const State& state) {
   double sum = 0;
-  PENSTOCK_CHECK(
-      backend_
-          .SumOfSquares(state.gradient.floats(), state.parameter.count(), &sum)
-          .ok());
+  const std::span<const float> gradient(
+      state.gradient.floats(), static_cast<size_t>(state.parameter.count()));
+  PENSTOCK_CHECK(backend_.SumsOfSquares({&gradient, 1}, {&sum, 1}).ok());
   return std::sqrt(sum);
 }
 

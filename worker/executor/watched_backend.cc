@@ -166,9 +166,9 @@ class WatchedBackend final : public Backend {
                 losses);
   }
 
-  absl::Status SumOfSquares(const float* x, int64_t count,
-                            double* sum) override {
-    return Call("sum_of_squares", &Backend::SumOfSquares, x, count, sum);
+  absl::Status SumsOfSquares(std::span<const std::span<const float>> arrays,
+                             std::span<double> sums) override {
+    return Call("sums_of_squares", &Backend::SumsOfSquares, arrays, sums);
   }
   absl::Status AdamW(const AdamWArgs& args) override {
     return Call("adamw", &Backend::AdamW, args);

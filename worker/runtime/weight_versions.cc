@@ -114,14 +114,21 @@ absl::Status WeightVersions::SumTied(int stage) {
 }
 
 absl::Status WeightVersions::ReadNorms(int stage) {
+  std::vector<std::span<const float>> gradients;
+  std::vector<size_t> indices;
   size_t index = 0;
   for (const ParameterSlot& slot : memory_.parameters) {
     if (!slot.counted) continue;
     if (slot.stage == stage) {
-      RETURN_IF_ERROR(backend_.SumOfSquares(
-          slot.gradient, slot.parameter.count(), &norms_squared_[index]));
+      gradients.emplace_back(slot.gradient, slot.parameter.count());
+      indices.push_back(index);
     }
     ++index;
+  }
+  std::vector<double> norms(gradients.size());
+  RETURN_IF_ERROR(backend_.SumsOfSquares(gradients, norms));
+  for (size_t i = 0; i < norms.size(); ++i) {
+    norms_squared_[indices[i]] = norms[i];
   }
   return absl::OkStatus();
 }

@@ -144,12 +144,13 @@ absl::Status UpdateWeights(const JobSpec& spec, int64_t step, float clip_factor,
 
 absl::StatusOr<std::vector<double>> GradientNormsSquared(
     Backend& backend, const RankMemory& memory) {
-  std::vector<double> norms;
+  std::vector<std::span<const float>> gradients;
   for (const ParameterSlot& slot : memory.parameters) {
-    if (!slot.counted) continue;
-    RETURN_IF_ERROR(backend.SumOfSquares(slot.gradient, slot.parameter.count(),
-                                         &norms.emplace_back()));
+    if (slot.counted)
+      gradients.emplace_back(slot.gradient, slot.parameter.count());
   }
+  std::vector<double> norms(gradients.size());
+  RETURN_IF_ERROR(backend.SumsOfSquares(gradients, norms));
   return norms;
 }
 

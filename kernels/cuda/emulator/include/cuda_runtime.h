@@ -61,6 +61,14 @@ inline void sincospi(double x, double* sine, double* cosine) {
   *cosine = std::cos(reduced);
 }
 
+// One thread runs at a time.
+inline int atomicAdd(int* to, int value) {
+  return std::exchange(*to, *to + value);
+}
+inline int atomicMin(int* to, int value) {
+  return std::exchange(*to, std::min(*to, value));
+}
+
 inline void __syncthreads() { penstock::cuda::emulator::WaitForBlock(); }
 inline void __syncwarp() { penstock::cuda::emulator::WaitForWarp(); }
 inline int __syncthreads_or(int value) {
