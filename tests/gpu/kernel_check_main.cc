@@ -486,17 +486,15 @@ void KernelCheck::SumsOfSquares() {
 }  // namespace penstock::gpu
 
 int main(int argc, char** argv) {
+  namespace gpu = penstock::gpu;
   using penstock::DataType;
   const bool small = argc > 1 && std::strcmp(argv[1], "--small") == 0;
-  const penstock::gpu::Sizes sizes =
-      small ? penstock::gpu::kSmall : penstock::gpu::kLarge;
-  penstock::gpu::Table table(/*timed=*/!small);
-  if (!small) penstock::gpu::NoteCopy(table);
+  gpu::Table table(/*timed=*/!small);
+  if (!small) gpu::NoteCopy(table);
   for (const DataType type : {DataType::kFloat32, DataType::kBFloat16}) {
-    penstock::gpu::KernelCheck(sizes, type, table).Run();
+    gpu::KernelCheck(small ? gpu::kSmall : gpu::kLarge, type, table).Run();
   }
-  std::printf("PENSTOCK_SEED=%llu\n%s",
-              static_cast<unsigned long long>(penstock::gpu::Seed()),
-              table.Text().c_str());
+  const auto seed = static_cast<unsigned long long>(gpu::Seed());
+  std::printf("PENSTOCK_SEED=%llu\n%s", seed, table.Text().c_str());
   return table.Passed() ? 0 : 1;
 }
