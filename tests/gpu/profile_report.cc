@@ -1,7 +1,9 @@
 #include "tests/gpu/profile_report.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "fmt/format.h"
@@ -26,6 +28,50 @@ double ShareOfCeiling(const OperationShare& share, const Ceilings& ceilings) {
       Rate(share.bytes, share.seconds) / ceilings.copy_bytes_per_second);
 }
 
+// Operations that belong together, by how their names begin. A product has its
+// weight's name.
+constexpr std::pair<std::string_view, std::string_view> kParts[] = {
+    {"wte ", "head"},
+    {"lm_head ", "head"},
+    {"Attention", "attention"},
+    {"Gelu", "activations"},
+    {"SwiGlu", "activations"},
+    {"Rope", "activations"},
+    {"LayerNorm", "norms"},
+    {"RmsNorm", "norms"},
+    {"ColumnSums", "column sums"},
+    {"CrossEntropy", "cross-entropy"},
+    {"SumsOfSquares", "update"},
+    {"AdamW", "update"},
+    {"Round", "update"},
+    {"Zero", "update"},
+    {"Accumulate", "update"},
+};
+
+std::string_view PartOf(const OperationShare& share) {
+  for (const auto& [prefix, part] : kParts) {
+    if (share.operation.starts_with(prefix)) return part;
+  }
+  return share.flops > 0 ? "blocks' products" : "the rest";
+}
+
+std::string PartsOf(const ProfileReport& report) {
+  const bool measured = report.ceilings.has_value();
+  std::map<std::string_view, double> seconds;
+  for (const OperationShare& share : report.operations) {
+    seconds[PartOf(share)] += Time(share, measured);
+  }
+  std::vector<std::pair<double, std::string_view>> parts;
+  for (const auto& [part, time] : seconds) parts.emplace_back(time, part);
+  std::stable_sort(parts.begin(), parts.end(), std::greater<>());
+  std::string text;
+  for (const auto& [time, part] : parts) {
+    text += fmt::format("{}{} {:.1f}", text.empty() ? "ms of it: " : ", ", part,
+                        1e3 * time);
+  }
+  return text + "\n";
+}
+
 std::string TitleOf(const ProfileReport& report) {
   const StepProfile& profile = report.profile;
   std::string title = fmt::format("{}: a step of {} tokens, {} x {} samples\n",
@@ -45,7 +91,7 @@ std::string TitleOf(const ProfileReport& report) {
         Rate(profile.tokens(), profile.step_seconds), 1e3 * report.seconds,
         1e6 * profile.call_seconds);
   }
-  return title + "\n";
+  return title + "\n" + PartsOf(report);
 }
 
 std::string HeaderOf(bool measured) {

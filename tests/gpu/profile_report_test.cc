@@ -52,6 +52,20 @@ TEST(ProfileReportTest, WhatACallCostsAnywayIsNotTheOperations) {
       << text;
 }
 
+TEST(ProfileReportTest, OperationsAreSummedUpByWhatTheyBelongTo) {
+  StepProfile profile = Profile();
+  profile.calls[{"wte forward 1x1x1",
+                 {.unit = Unit::kProduct, .width = 64, .flops = 1}}] = {.calls =
+                                                                            1};
+  profile.calls[{"AdamW", {.bytes = 6'000'000'000}}] = {.calls = 1};
+  profile.calls[{"Round", {.bytes = 2'000'000'000}}] = {.calls = 2};
+  const std::string text = ToText(ReportOn(profile, kRates, std::nullopt), 0);
+  EXPECT_NE(text.find("ms of it: blocks' products 10.0, update 5.0, the rest "
+                      "5.0, head 0.0\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(ProfileReportTest, WhatIsLeftOutIsSummedUp) {
   const std::string text =
       ToText(ReportOn(Profile(), kRates, std::nullopt), /*rows=*/1);
