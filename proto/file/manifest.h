@@ -17,13 +17,16 @@
 //     model-00001-of-00002.safetensors
 //     optimizer-00000-of-00002.safetensors  "NAME.exp_avg", "NAME.exp_avg_sq"
 //     optimizer-00001-of-00002.safetensors
+//     metrics.json                          of its last steps, see
+//                                           checkpoint_metrics.h
 //     manifest.json                         the Manifest below
 //
 // Tensors have the global names and shapes of AllParameters
 // (proto/architecture.h), each once, so shards can be read by any number of
 // ranks; which shard has a tensor follows from nothing but the manifest. Ranks
 // write their shards into the directory TemporaryCheckpointPath; when all are
-// synced, the leading rank adds the manifest, syncs, and renames the directory.
+// synced, the leading rank adds metrics and manifest, syncs, and renames the
+// directory.
 // So a directory of the name above is complete, or something outside damaged
 // it.
 

@@ -78,6 +78,52 @@ TEST_F(TrainerTest, APauseEndsTheStepAndSavesIt) {
   EXPECT_EQ(result->progress.checkpoint_step, 2);
 }
 
+// Who made the steps before may have been lost before he could tell of them.
+TEST_F(TrainerTest, GoingOnTellsOfTheStepsInItsCheckpointAgain) {
+  Plan plan = PlanOf(1e-3, 2);
+  const auto first = RunInProcess(plan, {.root = root_, .pause_after_step = 2});
+  ASSERT_TRUE(first.ok()) << first.status();
+  plan.start = {.step = 2, .checkpoint = first->progress.checkpoint};
+  // A third run has what the second one had of the first.
+  for (int64_t stop = 3; stop <= 4; ++stop) {
+    const auto next =
+        RunInProcess(plan, {.root = root_, .pause_after_step = stop});
+    ASSERT_TRUE(next.ok()) << next.status();
+    ASSERT_EQ(std::ssize(next->metrics), stop);
+    for (int64_t i = 0; i < stop; ++i) EXPECT_EQ(next->metrics[i].step, i + 1);
+    EXPECT_EQ(next->metrics[0], first->metrics[0]);
+    EXPECT_EQ(next->metrics[1], first->metrics[1]);
+    plan.start = {.step = stop, .checkpoint = next->progress.checkpoint};
+  }
+}
+
+TEST_F(TrainerTest, AnotherJobsStepsAreNotItsOwn) {
+  const auto first =
+      RunInProcess(PlanOf(1e-3, 2), {.root = root_, .pause_after_step = 2});
+  ASSERT_TRUE(first.ok()) << first.status();
+  Plan plan = PlanOf(1e-3, 2);
+  plan.checkpoint_directory = root_ + "/another";
+  plan.start = {.step = 2, .checkpoint = first->progress.checkpoint};
+  const auto next = RunInProcess(plan, {.root = root_});
+  ASSERT_TRUE(next.ok()) << next.status();
+  ASSERT_EQ(next->metrics.size(), 2u);
+  EXPECT_EQ(next->metrics[0].step, 3);
+}
+
+TEST_F(TrainerTest, DamagedMetricsInACheckpointStopNoTraining) {
+  const auto first =
+      RunInProcess(PlanOf(1e-3, 2), {.root = root_, .pause_after_step = 2});
+  ASSERT_TRUE(first.ok()) << first.status();
+  Plan plan = PlanOf(1e-3, 2);
+  plan.start = {.step = 2, .checkpoint = first->progress.checkpoint};
+  const std::string file = plan.start.checkpoint + "/metrics.json";
+  ASSERT_TRUE(fs::exists(file));
+  ASSERT_TRUE(WriteFileAtomically(file, "{").ok());
+  const auto next = RunInProcess(plan, {.root = root_});
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(next->metrics.size(), 2u);
+}
+
 TEST_F(TrainerTest, ACancelledOneEndsWithItsStepAndSavesNothing) {
   for (const int64_t pipeline : {1, 2}) {
     const auto result = RunInProcess(PlanOf(1e-3, pipeline),

@@ -12,6 +12,7 @@
 #include "fmt/format.h"
 #include "proto/base/file.h"
 #include "proto/base/status_macros.h"
+#include "proto/file/checkpoint_metrics.h"
 #include "proto/file/checkpoint_reader.h"
 #include "proto/file/safetensors.h"
 
@@ -88,14 +89,11 @@ absl::Status CheckTensors(const Manifest& manifest) {
       fmt::format("no rank wrote tensor {}", *missing.begin()));
 }
 
-absl::Status WriteManifest(const std::string& temporary,
-                           const Manifest& manifest, Disk& disk) {
-  const std::string path = temporary + "/" + kManifestName;
-  const std::string text = ManifestToJson(manifest);
+absl::Status WriteText(const std::string& path, const std::string& text,
+                       Disk& disk) {
   ASSIGN_OR_RETURN(const FileDescriptor file, disk.Create(path));
   RETURN_IF_ERROR(disk.Write(file, std::as_bytes(std::span(text)), path));
-  RETURN_IF_ERROR(disk.Sync(file, path));
-  return disk.SyncDirectory(temporary);
+  return disk.Sync(file, path);
 }
 
 // True for what a plan before `epoch` was writing or a retention was deleting.
@@ -116,7 +114,8 @@ bool IsStale(std::string_view name, uint64_t epoch) {
 
 absl::StatusOr<std::string> CommitCheckpoint(
     const std::string& directory, Manifest manifest,
-    const std::vector<ShardReport>& reports, Disk& disk) {
+    const std::vector<ShardReport>& reports,
+    std::span<const StepMetrics> metrics, Disk& disk) {
   const std::string temporary =
       TemporaryCheckpointPath(directory, manifest.epoch, manifest.step);
   const std::string path = directory + "/" + CheckpointName(manifest.step);
@@ -124,7 +123,11 @@ absl::StatusOr<std::string> CommitCheckpoint(
     RETURN_IF_ERROR(CheckReports(manifest, reports));
     RETURN_IF_ERROR(AddShards(temporary, reports, manifest));
     RETURN_IF_ERROR(CheckTensors(manifest));
-    RETURN_IF_ERROR(WriteManifest(temporary, manifest, disk));
+    RETURN_IF_ERROR(WriteText(temporary + "/" + kCheckpointMetricsName,
+                              CheckpointMetricsToJson(metrics), disk));
+    RETURN_IF_ERROR(WriteText(temporary + "/" + kManifestName,
+                              ManifestToJson(manifest), disk));
+    RETURN_IF_ERROR(disk.SyncDirectory(temporary));
     return disk.Rename(temporary, path);
   };
   if (const absl::Status status = prepare_and_rename(); !status.ok()) {

@@ -2,6 +2,7 @@
 #define WORKER_CHECKPOINT_COMMIT_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,12 +10,14 @@
 #include "absl/status/statusor.h"
 #include "proto/file/disk.h"
 #include "proto/file/manifest.h"
+#include "proto/metrics.h"
 #include "worker/checkpoint/shard_report.h"
 
 namespace penstock {
 
 // Makes a checkpoint of the shards that all ranks of replica 0 have reported;
-// the leading rank (0 of replica 0) calls it. `manifest` comes without shards.
+// the leading rank (0 of replica 0) calls it. `manifest` comes without shards;
+// `metrics` are those of its last steps, as CheckpointMetricsToJson takes them.
 // Returns the checkpoint's path. After a crash at any point there is what was
 // before or the new checkpoint, complete; one of the same step is replaced.
 //
@@ -28,7 +31,8 @@ namespace penstock {
 //   ResourceExhausted: the disk is full.
 absl::StatusOr<std::string> CommitCheckpoint(
     const std::string& directory, Manifest manifest,
-    const std::vector<ShardReport>& reports, Disk& disk);
+    const std::vector<ShardReport>& reports,
+    std::span<const StepMetrics> metrics, Disk& disk);
 
 // Removes what plans before `epoch` left behind half-written in `directory`.
 // The leading rank calls it before its first checkpoint.

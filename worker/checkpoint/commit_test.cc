@@ -12,6 +12,7 @@
 #include "proto/base/clock.h"
 #include "proto/file/checkpoint.h"
 #include "proto/file/checkpoint_fixture.h"
+#include "proto/file/checkpoint_metrics.h"
 #include "proto/file/faulty_disk.h"
 #include "worker/checkpoint/shard_writer.h"
 
@@ -60,7 +61,8 @@ class CommitTest : public testing::Test {
   absl::StatusOr<std::string> Checkpoint(uint64_t epoch, int64_t step,
                                          Disk& disk) {
     const auto reports = WriteShards(epoch, step, disk);
-    return CommitCheckpoint(directory_, ManifestOf(epoch, step), reports, disk);
+    return CommitCheckpoint(directory_, ManifestOf(epoch, step), reports,
+                            metrics_, disk);
   }
 
   int CountEntries() {
@@ -69,6 +71,7 @@ class CommitTest : public testing::Test {
   }
 
   std::string directory_;
+  const std::vector<StepMetrics> metrics_ = {{.step = 49, .loss = 2.5}};
   const Gpt2Config model_ = TestModel(/*tied=*/false);
   const std::vector<TestParameter> parameters_ = TestParameters(model_, 1);
 };
@@ -80,6 +83,7 @@ TEST_F(CommitTest, MakesACheckpointThatVerifies) {
   const auto manifest = VerifyCheckpoint(*path);
   ASSERT_TRUE(manifest.ok()) << manifest.status();
   EXPECT_EQ(manifest->shards.size(), 2 * kRanks);
+  EXPECT_EQ(*ReadCheckpointMetrics(*path), metrics_);
   EXPECT_EQ(CountEntries(), 1);
 }
 
@@ -154,8 +158,8 @@ TEST_F(CommitTest, KeepsTheOldOneOnAFullDisk) {
 
 TEST_F(CommitTest, RefusesReportsThatAreNotOneOfEachRank) {
   const auto refuse = [&](std::vector<ShardReport> reports) {
-    const auto path =
-        CommitCheckpoint(directory_, ManifestOf(1, 5), reports, RealDisk());
+    const auto path = CommitCheckpoint(directory_, ManifestOf(1, 5), reports,
+                                       metrics_, RealDisk());
     EXPECT_EQ(path.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(CountEntries(), 0);
     return std::string(path.status().message());
@@ -176,13 +180,15 @@ TEST_F(CommitTest, RefusesReportsThatAreNotOneOfEachRank) {
 TEST_F(CommitTest, NamesTheRankThatFailedAndTheTensorThatIsMissing) {
   auto reports = WriteShards(1, 5, RealDisk());
   reports[1].status = absl::ResourceExhaustedError("/x: no space");
-  EXPECT_EQ(CommitCheckpoint(directory_, ManifestOf(1, 5), reports, RealDisk())
+  EXPECT_EQ(CommitCheckpoint(directory_, ManifestOf(1, 5), reports, metrics_,
+                             RealDisk())
                 .status(),
             absl::ResourceExhaustedError(
                 "checkpoint of step 5 dropped: rank 1: /x: no space"));
   reports = WriteShards(1, 5, RealDisk());
   EXPECT_EQ(
-      CommitCheckpoint(directory_, ManifestOf(1, 5), {reports[0]}, RealDisk())
+      CommitCheckpoint(directory_, ManifestOf(1, 5), {reports[0]}, metrics_,
+                       RealDisk())
           .status(),
       absl::InvalidArgumentError("checkpoint of step 5 dropped: no rank wrote "
                                  "tensor lm_head.weight"));

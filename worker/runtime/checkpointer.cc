@@ -95,10 +95,15 @@ absl::StatusOr<std::optional<ShardReport>> Checkpointer::Wait(
 }
 
 CheckpointCollector::CheckpointCollector(const Plan& plan, uint64_t epoch,
-                                         const DataCursor& cursor, Disk& disk)
-    : plan_(plan), epoch_(epoch), cursor_(cursor), disk_(disk), thread_([this] {
-        Run();
-      }) {}
+                                         const DataCursor& cursor,
+                                         const RecentMetrics& metrics,
+                                         Disk& disk)
+    : plan_(plan),
+      epoch_(epoch),
+      cursor_(cursor),
+      metrics_(metrics),
+      disk_(disk),
+      thread_([this] { Run(); }) {}
 
 CheckpointCollector::~CheckpointCollector() {
   {
@@ -114,7 +119,7 @@ absl::Status CheckpointCollector::Add(const ShardReport& report,
   std::vector<ShardReport>& reports = pending_[report.step];
   reports.push_back(report);
   if (reports.size() < plan_.ranks.size()) return absl::OkStatus();
-  Job job{report.step, std::move(reports)};
+  Job job{report.step, std::move(reports), metrics_.UpTo(report.step)};
   pending_.erase(report.step);
   MutexLock lock(mutex_);
   while (jobs_.size() >= kQueueMax) {
@@ -170,9 +175,10 @@ absl::StatusOr<std::string> CheckpointCollector::Commit(const Job& job) {
                     .samples = cursor_.SamplesAfter(job.step),
                     .shuffled = spec.data.order == SampleOrder::kShuffled,
                     .seed = spec.seed};
-  ASSIGN_OR_RETURN(std::string path,
-                   CommitCheckpoint(plan_.checkpoint_directory,
-                                    std::move(manifest), job.reports, disk_));
+  ASSIGN_OR_RETURN(
+      std::string path,
+      CommitCheckpoint(plan_.checkpoint_directory, std::move(manifest),
+                       job.reports, job.metrics, disk_));
   RETURN_IF_ERROR(
       PruneCheckpoints(plan_.checkpoint_directory, spec.checkpoint.keep, disk_)
           .status());

@@ -15,10 +15,12 @@
 #include "kernels/backend.h"
 #include "proto/base/mutex.h"
 #include "proto/file/disk.h"
+#include "proto/metrics.h"
 #include "proto/plan.h"
 #include "worker/checkpoint/shard_writer.h"
 #include "worker/runtime/data_cursor.h"
 #include "worker/runtime/rank_memory.h"
+#include "worker/runtime/recent_metrics.h"
 
 namespace penstock {
 
@@ -76,9 +78,11 @@ class CheckpointCollector {
   // Complete checkpoints that may wait for the commit of the one before.
   static constexpr size_t kQueueMax = 2;
 
-  // `plan` and `disk` must outlive this.
+  // `plan`, `metrics` and `disk` must outlive this. `metrics` has those of the
+  // steps of a checkpoint when the last of its shards is added.
   CheckpointCollector(const Plan& plan, uint64_t epoch,
-                      const DataCursor& cursor, Disk& disk);
+                      const DataCursor& cursor, const RecentMetrics& metrics,
+                      Disk& disk);
 
   // Waits for a commit in progress, and drops those that wait.
   ~CheckpointCollector();
@@ -104,6 +108,7 @@ class CheckpointCollector {
   struct Job {
     int64_t step = 0;
     std::vector<ShardReport> reports;
+    std::vector<StepMetrics> metrics;
   };
 
   void Run();
@@ -112,6 +117,7 @@ class CheckpointCollector {
   const Plan& plan_;
   const uint64_t epoch_;
   const DataCursor cursor_;
+  const RecentMetrics& metrics_;
   Disk& disk_;
   std::map<int64_t, std::vector<ShardReport>> pending_;  // By step.
   Mutex mutex_;

@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "proto/base/clock.h"
 #include "proto/base/mutex.h"
+#include "proto/file/checkpoint_metrics.h"
 
 namespace penstock {
 namespace {
@@ -76,7 +77,7 @@ class CheckpointerTest : public testing::Test {
     memory_ = *std::move(memory);
     checkpointer_.emplace(plan_, Assignment{.epoch = 1}, memory_, *backend_,
                           disk_);
-    collector_.emplace(plan_, 1, DataCursor{}, disk_);
+    collector_.emplace(plan_, 1, DataCursor{}, metrics_, disk_);
   }
   ~CheckpointerTest() override {
     disk_.Open(true);
@@ -98,6 +99,7 @@ class CheckpointerTest : public testing::Test {
   const std::unique_ptr<Backend> backend_;
   Plan plan_;
   RankMemory memory_;
+  RecentMetrics metrics_{2};
   GatedDisk disk_;
   std::optional<Checkpointer> checkpointer_;
   std::optional<CheckpointCollector> collector_;
@@ -133,6 +135,18 @@ TEST_F(CheckpointerTest, CommitsBehindTheCaller) {
   ASSERT_TRUE((*results)[0].path.ok()) << (*results)[0].path.status();
   EXPECT_TRUE(std::filesystem::exists(*(*results)[0].path));
   EXPECT_TRUE(collector_->Poll().empty());
+}
+
+TEST_F(CheckpointerTest, ACheckpointHasTheMetricsOfItsLastSteps) {
+  const ShardReport report = WriteShard(2);
+  for (int64_t step = 1; step <= 3; ++step) metrics_.Add({.step = step});
+  ASSERT_TRUE(collector_->Add(report, Soon()).ok());
+  metrics_.Add({.step = 4});
+  const auto results = collector_->Wait(Soon());
+  ASSERT_TRUE(results.ok()) << results.status();
+  ASSERT_TRUE((*results)[0].path.ok()) << (*results)[0].path.status();
+  EXPECT_EQ(*ReadCheckpointMetrics(*(*results)[0].path),
+            std::vector<StepMetrics>{{.step = 2}});
 }
 
 TEST_F(CheckpointerTest, BoundsTheCheckpointsThatWaitForTheirCommit) {

@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
+#include "proto/file/checkpoint_metrics.h"
 #include "worker/runtime/peers.h"
 #include "worker/runtime/rank_memory.h"
 
@@ -41,10 +42,19 @@ double LossSum(const Plan& plan, const std::vector<StepReport>& reports) {
 StepLeader::StepLeader(const Plan& plan, Disk& disk, Options options)
     : plan_(plan),
       options_(std::move(options)),
-      collector_(plan, options_.epoch, options_.cursor, disk),
+      metrics_(kCheckpointMetricsMax),
+      collector_(plan, options_.epoch, options_.cursor, metrics_, disk),
       last_step_(plan.spec.steps) {}
 
-void StepLeader::Begin() { last_decision_ = SteadyNow(); }
+void StepLeader::Begin() {
+  for (const StepMetrics& metrics : options_.earlier) Publish(metrics);
+  last_decision_ = SteadyNow();
+}
+
+void StepLeader::Publish(const StepMetrics& metrics) {
+  metrics_.Add(metrics);
+  options_.events.on_metrics(metrics);
+}
 
 absl::StatusOr<StepDecision> StepLeader::Decide(
     int64_t step, const std::vector<StepReport>& reports) {
@@ -127,18 +137,17 @@ void StepLeader::PublishMetrics(int64_t step, const StepDecision& decision,
   last_decision_ = now;
   double busy_seconds = 0;
   for (const StepReport& report : reports) busy_seconds += report.busy_seconds;
-  options_.events.on_metrics(
-      {.step = step,
-       .loss = decision.loss,
-       .grad_norm = decision.grad_norm,
-       .tokens_per_second = TokensPerStep(plan_.spec) / seconds,
-       .bubble_fraction_measured = std::max(
-           0.0,
-           1 - busy_seconds / (seconds * static_cast<double>(reports.size()))),
-       .bubble_fraction_predicted = plan_.bubble_fraction,
-       .step_seconds = seconds,
-       .step_seconds_predicted = absl::ToDoubleSeconds(plan_.step_time),
-       .plan_revision = plan_.revision});
+  Publish({.step = step,
+           .loss = decision.loss,
+           .grad_norm = decision.grad_norm,
+           .tokens_per_second = TokensPerStep(plan_.spec) / seconds,
+           .bubble_fraction_measured = std::max(
+               0.0, 1 - busy_seconds /
+                            (seconds * static_cast<double>(reports.size()))),
+           .bubble_fraction_predicted = plan_.bubble_fraction,
+           .step_seconds = seconds,
+           .step_seconds_predicted = absl::ToDoubleSeconds(plan_.step_time),
+           .plan_revision = plan_.revision});
 }
 
 // The others wait for the decision meanwhile; half of their time, so that this

@@ -11,9 +11,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/file/disk.h"
+#include "proto/metrics.h"
 #include "proto/plan.h"
 #include "worker/runtime/checkpointer.h"
 #include "worker/runtime/data_cursor.h"
+#include "worker/runtime/recent_metrics.h"
 #include "worker/runtime/step_agreement.h"
 #include "worker/runtime/trainer_events.h"
 
@@ -32,6 +34,8 @@ class StepLeader {
     // `counted[rank]` is what each rank of the pipeline counts in the norm; see
     // CountedParameters.
     std::vector<std::vector<int64_t>> counted;
+    // Of steps in the checkpoint that the job goes on from, by step.
+    std::vector<StepMetrics> earlier;
     TrainerEvents events;
     // Told of each complete checkpoint.
     std::function<void(const std::string& path, int64_t step)> on_checkpoint;
@@ -45,7 +49,8 @@ class StepLeader {
   // about, and becomes the last.
   void Pause() { pause_ = true; }
 
-  // The first step's time counts from here.
+  // Publishes the earlier metrics, which may have been lost with who made those
+  // steps. The first step's time counts from here.
   void Begin();
 
   // Decides about `step` by the reports of all peers.
@@ -70,12 +75,14 @@ class StepLeader {
  private:
   double GlobalNorm(const std::vector<StepReport>& reports) const;
   void NoteCheckpoints(const std::vector<CommitResult>& results);
+  void Publish(const StepMetrics& metrics);
   void PublishMetrics(int64_t step, const StepDecision& decision,
                       const std::vector<StepReport>& reports);
   absl::Time Deadline() const;
 
   const Plan& plan_;
   const Options options_;
+  RecentMetrics metrics_;
   CheckpointCollector collector_;
   absl::Status checkpoint_status_;  // Of the last commit.
   int64_t checkpoint_step_ = 0;     // The last one committed.

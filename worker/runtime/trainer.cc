@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "fmt/format.h"
 #include "proto/base/check.h"
 #include "proto/base/clock.h"
 #include "proto/base/status_macros.h"
+#include "proto/file/checkpoint_metrics.h"
 #include "worker/checkpoint/commit.h"
 #include "worker/runtime/message_tag.h"
 #include "worker/runtime/peers.h"
@@ -39,6 +42,24 @@ bool IsTraced(const Plan& plan, int64_t step) {
   const auto every =
       static_cast<int64_t>(std::ceil(1 / (seconds * kTracedPerSecond)));
   return (step - 1) / kTracedRun % every == 0;
+}
+
+// Those in the checkpoint that the job goes on from, up to its step. One that
+// is not in its own directory has another job's steps.
+absl::StatusOr<std::vector<StepMetrics>> EarlierMetrics(
+    const Plan& plan, const AllowedRoots& roots) {
+  std::vector<StepMetrics> metrics;
+  if (plan.start.checkpoint.empty()) return metrics;
+  ASSIGN_OR_RETURN(const std::string path,
+                   roots.Resolve(plan.start.checkpoint));
+  if (std::filesystem::path(path).parent_path() != plan.checkpoint_directory) {
+    return metrics;
+  }
+  ASSIGN_OR_RETURN(metrics, ReadCheckpointMetrics(path));
+  std::erase_if(metrics, [&plan](const StepMetrics& step) {
+    return step.step > plan.start.step;
+  });
+  return metrics;
 }
 
 }  // namespace
@@ -95,7 +116,7 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
   }
   checkpointer_.emplace(plan_, assignment_, memory_, *backend_, disk_);
   if (assignment_.replica == 0 && assignment_.rank == 0) {
-    MakeLeader();
+    MakeLeader(roots);
     if (TrainedModelOf(plan_) != nullptr) {
       RETURN_IF_ERROR(
           Annotate(RemoveStaleTemporaries(plan_.checkpoint_directory,
@@ -111,7 +132,15 @@ absl::Status Trainer::Load(const AllowedRoots& roots) {
   return absl::OkStatus();
 }
 
-void Trainer::MakeLeader() {
+void Trainer::MakeLeader(const AllowedRoots& roots) {
+  absl::StatusOr<std::vector<StepMetrics>> earlier =
+      EarlierMetrics(plan_, roots);
+  if (!earlier.ok()) {
+    // Training needs them for nothing.
+    events_.on_log("warn",
+                   fmt::format("metrics of earlier steps: {}",
+                               std::string(earlier.status().message())));
+  }
   leader_.emplace(
       plan_, disk_,
       StepLeader::Options{
@@ -119,6 +148,8 @@ void Trainer::MakeLeader() {
           .cursor = cursor_,
           .wait_max = wait_max_,
           .counted = counted_,
+          .earlier =
+              earlier.ok() ? *std::move(earlier) : std::vector<StepMetrics>(),
           .events = events_,
           .on_checkpoint = [this](const std::string& path, int64_t step) {
             MutexLock lock(mutex_);

@@ -95,7 +95,7 @@ class Trainer {
           BackendMaker make_backend, Disk& disk, TrainerEvents events);
 
   absl::Status Load(const AllowedRoots& roots);
-  void MakeLeader();
+  void MakeLeader(const AllowedRoots& roots);
   absl::Status Train(Link& link, LinkGroup* replicas);
   StepHooks MakeHooks(Link& link);
   StepListener MakeListener();

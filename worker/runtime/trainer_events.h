@@ -11,7 +11,9 @@ namespace penstock {
 
 // Told by the trainer's threads, two at once at most; must return quickly.
 struct TrainerEvents {
-  std::function<void(const StepMetrics&)> on_metrics;  // On the leader only.
+  // On the leader only: first of steps in the job's own checkpoint that it goes
+  // on from, of as many as that has, then of each step made.
+  std::function<void(const StepMetrics&)> on_metrics;
   std::function<void(const StepTrace&)> on_trace;
   std::function<void(std::string_view level, const std::string& text)> on_log;
 };
