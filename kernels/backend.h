@@ -153,10 +153,11 @@ class Backend {
   // 2016, the tanh form). out may be x.
   virtual absl::Status Gelu(ConstTensor x, Tensor out) = 0;
 
-  // dx = dout * gelu'(x), and out = gelu(x) with the bits of Gelu. dx may be
-  // dout; out must not overlap the others.
+  // dx = dout * gelu'(x), out = gelu(x) with the bits of Gelu, and the gradient
+  // of x's bias: sums[c] += sum over r of dx[r, c], taken before dx is rounded.
+  // dx may be dout; out must not overlap the others.
   virtual absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
-                                    Tensor out) = 0;
+                                    Tensor out, float* sums) = 0;
 
   // out = silu(gate) * up, silu(g) = g / (1 + exp(-g)) (Shazeer 2020). out may
   // be gate or up.
@@ -219,8 +220,7 @@ class Backend {
                                     float scale, float* losses) = 0;
 
   // sums[i] = sum of x^2 over the elements x of arrays[i], in double, in an
-  // order that depends on their number alone. `sums`, in the host's memory, is
-  // as long as `arrays`. Waits for the results: once for all of them.
+  // order that depends on their number alone. Host memory; waits for all once.
   virtual absl::Status SumsOfSquares(
       std::span<const std::span<const float>> arrays,
       std::span<double> sums) = 0;

@@ -258,12 +258,13 @@ class CpuBackend final : public Backend {
   }
 
   absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
-                            Tensor out) override {
+                            Tensor out, float* sums) override {
     constexpr std::string_view kName = "gelu_backward";
     RETURN_IF_ERROR(CheckSameShape(
         kName, {{"dout", dout}, {"x", x}, {"dx", dx}, {"out", out}}));
-    widening_.ByRows({dout, x}, {dx, out}, [](int64_t, auto in, auto to) {
+    widening_.ByRows({dout, x}, {dx, out}, [=](int64_t, auto in, auto to) {
       cpu::GeluBackward(in[0], in[1], to[0], to[1]);
+      cpu::ColumnSums(to[0], sums);
     });
     return absl::OkStatus();
   }

@@ -57,18 +57,29 @@ __global__ void PartialColumnSumsKernel(Terms terms, int64_t rows, int64_t cols,
   }
 }
 
-// out[s][c] += sum over the chunks of partial[s][chunk][c].
+// out[s][c] += sum over the chunks of partial[s][chunk][c]: a warp's 32
+// columns, each of kRowLanes warps every kRowLanes-th chunk, then those sums.
 template <int kSums>
 __global__ void AddChunksKernel(const float* partial, int64_t chunks,
                                 int64_t cols, std::array<float*, kSums> out) {
-  const int64_t col = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  if (col >= cols) return;
+  __shared__ float shared[kRowLanes][kWarpSize];
+  const int lane = threadIdx.x % kWarpSize;
+  const int chunk_lane = threadIdx.x / kWarpSize;
+  const int64_t col = int64_t{blockIdx.x} * kWarpSize + lane;
   for (int s = 0; s < kSums; ++s) {
-    float sum = 0;
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      sum += partial[(s * chunks + chunk) * cols + col];
+    float part = 0;
+    for (int64_t chunk = chunk_lane; col < cols && chunk < chunks;
+         chunk += kRowLanes) {
+      part += partial[(s * chunks + chunk) * cols + col];
     }
-    out[s][col] += sum;
+    shared[chunk_lane][lane] = part;
+    __syncthreads();
+    if (chunk_lane == 0 && col < cols) {
+      float sum = 0;
+      for (int i = 0; i < kRowLanes; ++i) sum += shared[i][lane];
+      out[s][col] += sum;
+    }
+    __syncthreads();  // Before the next parts.
   }
 }
 
@@ -92,8 +103,7 @@ cudaError_t AddColumnSums(cudaStream_t stream, const Terms& terms, int64_t rows,
                                    PartialColumnSumsKernel<kWidth, Terms>,
                                    terms, rows, cols, rows_per_chunk, partial);
   if (error != cudaSuccess) return error;
-  constexpr int kThreads = 128;
-  return Launch(stream, dim3(CeilDiv(cols, kThreads)), kThreads,
+  return Launch(stream, dim3(CeilDiv(cols, kWarpSize)), kRowLanes * kWarpSize,
                 AddChunksKernel<kSums>, static_cast<const float*>(partial),
                 chunks, cols, out);
 }

@@ -7,7 +7,9 @@
 namespace penstock::cuda {
 namespace {
 
-constexpr int kThreadsMax = 512;
+// So large that the rows of all blocks that run at a time, two on each of a
+// GPU's multiprocessors, are still in its cache when they are read again.
+constexpr int kThreadsMax = 1024;
 
 // A block per row, which is read twice and written once: the maximum and the
 // sum of exponentials come from one pass.

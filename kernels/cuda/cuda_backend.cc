@@ -233,12 +233,12 @@ class CudaBackend final : public Backend {
   }
 
   absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
-                            Tensor out) override {
+                            Tensor out, float* sums) override {
     constexpr std::string_view kName = "gelu_backward";
     RETURN_IF_ERROR(
         CheckRows(kName, {{"dout", dout}, {"x", x}, {"dx", dx}, {"out", out}}));
     return Queue(kName, [&](cudaStream_t stream) {
-      return cuda::GeluBackward(stream, dout, x, dx, out);
+      return cuda::GeluBackward(stream, dout, x, workspace_, dx, out, sums);
     });
   }
 

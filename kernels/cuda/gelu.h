@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "kernels/cuda/workspace.h"
 #include "kernels/tensor.h"
 
 namespace penstock::cuda {
@@ -11,7 +12,8 @@ namespace penstock::cuda {
 // error of its launches.
 cudaError_t Gelu(cudaStream_t stream, ConstTensor x, Tensor out);
 cudaError_t GeluBackward(cudaStream_t stream, ConstTensor dout, ConstTensor x,
-                         Tensor dx, Tensor out);
+                         const Workspace& workspace, Tensor dx, Tensor out,
+                         float* sums);
 
 }  // namespace penstock::cuda
 

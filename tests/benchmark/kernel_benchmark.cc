@@ -185,8 +185,10 @@ class Kernels {
     const Tensor out = Matrix(kRows, kWide);
     AddBytes("gelu", 1, 2 * kRows * kWide,
              [=, this] { return backend_->Gelu(x, out); });
-    AddBytes("gelu_backward", 1, 4 * kRows * kWide,
-             [=, this] { return backend_->GeluBackward(dx, x, dx, out); });
+    float* const sums = Matrix(1, kWide).as<float>();
+    AddBytes("gelu_backward", 1, 4 * kRows * kWide, [=, this] {
+      return backend_->GeluBackward(dx, x, dx, out, sums);
+    });
     const Tensor logits = Matrix(kRows, kHidden);
     const std::vector<int32_t> labels(kRows, 7);
     AddBytes("cross_entropy (256)", 0, 2 * kRows * kHidden,

@@ -317,7 +317,8 @@ TEST_P(BFloat16Conformance, Gelu) {
     const Tensor x = o.Random(kRows, kCols);
     RETURN_IF_ERROR(backend_->Gelu(x, o.Blank(kRows, kCols)));
     const Tensor dout = o.Random(kRows, kCols);
-    return backend_->GeluBackward(dout, x, dout, o.Blank(kRows, kCols));
+    return backend_->GeluBackward(dout, x, dout, o.Blank(kRows, kCols),
+                                  o.Floats(kCols));
   });
 }
 

@@ -203,9 +203,9 @@ absl::Status CountingBackend::Gelu(ConstTensor x, Tensor out) {
 }
 
 absl::Status CountingBackend::GeluBackward(ConstTensor dout, ConstTensor x,
-                                           Tensor dx, Tensor out) {
-  return Move("GeluBackward", Bytes({dout, x, dx, out}),
-              [&] { return backend_.GeluBackward(dout, x, dx, out); });
+                                           Tensor dx, Tensor out, float* sums) {
+  return Move("GeluBackward", Bytes({dout, x, dx, out}) + 2 * x.cols * kFloat,
+              [&] { return backend_.GeluBackward(dout, x, dx, out, sums); });
 }
 
 absl::Status CountingBackend::SwiGlu(ConstTensor gate, ConstTensor up,

@@ -104,7 +104,7 @@ class CountingBackend final : public Backend {
                                      const float* rstd, float* dgain) override;
   absl::Status Gelu(ConstTensor x, Tensor out) override;
   absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
-                            Tensor out) override;
+                            Tensor out, float* sums) override;
   absl::Status SwiGlu(ConstTensor gate, ConstTensor up, Tensor out) override;
   absl::Status SwiGluBackward(ConstTensor dout, ConstTensor gate,
                               ConstTensor up, Tensor dgate, Tensor dup,

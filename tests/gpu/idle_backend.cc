@@ -99,7 +99,8 @@ class IdleBackend final : public Backend {
     return absl::OkStatus();
   }
   absl::Status Gelu(ConstTensor, Tensor) override { return absl::OkStatus(); }
-  absl::Status GeluBackward(ConstTensor, ConstTensor, Tensor, Tensor) override {
+  absl::Status GeluBackward(ConstTensor, ConstTensor, Tensor, Tensor,
+                            float*) override {
     return absl::OkStatus();
   }
   absl::Status SwiGlu(ConstTensor, ConstTensor, Tensor) override {

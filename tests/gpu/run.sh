@@ -13,7 +13,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
 readonly BUDGET=535 # Seconds for all checks together.
-readonly SUITES=(attention bfloat16 llama matmul rows)
+readonly SUITES=(attention bfloat16 llama matmul optimizer rows)
 readonly PACKED=.gpu/programs.tar.xz
 readonly SELF=tests/gpu/run.sh
 device=${device:-cuda}
@@ -48,7 +48,8 @@ build_plainly() {
   capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader |
     head -n 1 | tr -d .)
   printf '%s\0' kernels/cuda/*.cu tests/gpu/check.cc \
-    tests/gpu/{attention,norm}_oracle.cc tests/gpu/kernel_check_main.cc |
+    tests/gpu/{attention,norm}_oracle.cc \
+    tests/gpu/kernel_check{,_main,_weights}.cc |
     xargs -0 -P "$(nproc)" -I{} "$SELF" --run compile "$capability" {} "$1" &&
     nvcc "$1"/*.o -o "$1/kernel_check"
 }

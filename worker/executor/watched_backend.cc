@@ -113,8 +113,9 @@ class WatchedBackend final : public Backend {
     return Call("gelu", &Backend::Gelu, x, out);
   }
   absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
-                            Tensor out) override {
-    return Call("gelu_backward", &Backend::GeluBackward, dout, x, dx, out);
+                            Tensor out, float* sums) override {
+    return Call("gelu_backward", &Backend::GeluBackward, dout, x, dx, out,
+                sums);
   }
   absl::Status SwiGlu(ConstTensor gate, ConstTensor up, Tensor out) override {
     return Call("swiglu", &Backend::SwiGlu, gate, up, out);

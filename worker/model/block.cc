@@ -42,8 +42,8 @@ absl::Status Block::BackwardInput(const LayerTokens& /*tokens*/, ConstTensor x,
   const BlockMemory::Deferred deferred = memory_.DeferredIn(memory.deferred);
   const Tensor d_fc = deferred.d_mlp_in;
   RETURN_IF_ERROR(mlp_projection_.BackwardInput(dy, {}, d_fc));
-  RETURN_IF_ERROR(
-      backend_.GeluBackward(d_fc, saved.mlp_in, d_fc, deferred.activation));
+  RETURN_IF_ERROR(backend_.GeluBackward(
+      d_fc, saved.mlp_in, d_fc, deferred.activation, fc_.bias_gradient()));
   RETURN_IF_ERROR(fc_.BackwardInput(d_fc, {}, deferred.d_norm2));
   RETURN_IF_ERROR(norm2_.BackwardInput(deferred.d_norm2, saved.middle,
                                        saved.norm2, dy, deferred.d_middle));
@@ -64,7 +64,7 @@ absl::Status Block::BackwardWeight(const LayerTokens& /*tokens*/, ConstTensor x,
 
   RETURN_IF_ERROR(mlp_projection_.BackwardWeight(deferred.activation, dy));
   RETURN_IF_ERROR(norm2_.Apply(saved.middle, saved.norm2, norm));
-  RETURN_IF_ERROR(fc_.BackwardWeight(norm, deferred.d_mlp_in));
+  RETURN_IF_ERROR(fc_.BackwardMatrix(norm, deferred.d_mlp_in));
   RETURN_IF_ERROR(
       norm2_.BackwardWeight(deferred.d_norm2, saved.middle, saved.norm2));
 

@@ -51,8 +51,8 @@ class Layer {
   virtual absl::Status Forward(const LayerTokens& tokens, ConstTensor x,
                                Tensor y, const LayerMemory& memory) = 0;
 
-  // dx = gradient with respect to x. The last layer adds its weight's gradient
-  // here, for which it would have to do much of this again.
+  // dx = gradient with respect to x. Gradients of weights that come with it, or
+  // for which much would have to be done again, are added here.
   virtual absl::Status BackwardInput(const LayerTokens& tokens, ConstTensor x,
                                      ConstTensor dy, Tensor dx,
                                      const LayerMemory& memory) = 0;

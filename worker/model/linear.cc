@@ -23,13 +23,16 @@ absl::Status Linear::BackwardInput(ConstTensor dy, ConstTensor addend,
                           .addend = addend});
 }
 
+absl::Status Linear::BackwardMatrix(ConstTensor x, ConstTensor dy) const {
+  return backend_.Matmul({.a = bias_ ? x : dy,
+                          .b = bias_ ? dy : x,
+                          .c = Float32(weight_.gradient, rows(), cols()),
+                          .transpose_a = true,
+                          .accumulate = true});
+}
+
 absl::Status Linear::BackwardWeight(ConstTensor x, ConstTensor dy) const {
-  RETURN_IF_ERROR(
-      backend_.Matmul({.a = bias_ ? x : dy,
-                       .b = bias_ ? dy : x,
-                       .c = Float32(weight_.gradient, rows(), cols()),
-                       .transpose_a = true,
-                       .accumulate = true}));
+  RETURN_IF_ERROR(BackwardMatrix(x, dy));
   if (!bias_) return absl::OkStatus();
   return backend_.ColumnSums(dy, bias_->gradient);
 }

@@ -40,6 +40,10 @@ class Linear {
   // Adds to the gradients of the weights.
   absl::Status BackwardWeight(ConstTensor x, ConstTensor dy) const;
 
+  // Of W alone, where who makes dy adds to the bias's.
+  absl::Status BackwardMatrix(ConstTensor x, ConstTensor dy) const;
+  float* bias_gradient() const { return bias_->gradient; }
+
  private:
   // Of the weight as it lies.
   int64_t rows() const { return bias_ ? in_ : out_; }
