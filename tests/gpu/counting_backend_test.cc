@@ -116,6 +116,15 @@ TEST_F(CountingBackendTest, AnAbsentAddendIsNotRead) {
             2 * (3 * 3 * 5) + 4 * (3 + 3) + 4 * 5);
 }
 
+TEST_F(CountingBackendTest, GeluBackwardAddsToTheGradientOfABias) {
+  ASSERT_TRUE(counting_
+                  .GeluBackward(At(0, 3, 8), At(1, 3, 8), At(2, 3, 8),
+                                At(3, 3, 8), Floats())
+                  .ok());
+  // dout and x are read, dx and out written; a float per column is both.
+  EXPECT_EQ(Only("GeluBackward").bytes, 2 * (4 * 3 * 8) + 2 * 4 * 8);
+}
+
 // Per token and layer 2 T C forward and 5 T C backward, C = heads x head_dim.
 TEST_F(CountingBackendTest, AttentionSeesHalfOfThePairs) {
   const AttentionShape shape{
