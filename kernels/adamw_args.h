@@ -1,6 +1,7 @@
 #ifndef KERNELS_ADAMW_ARGS_H_
 #define KERNELS_ADAMW_ARGS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace penstock {
@@ -11,6 +12,8 @@ struct AdamWArgs {
   const float* gradient = nullptr;
   float* first_moment = nullptr;
   float* second_moment = nullptr;
+  // [count] bfloat16: the weight rounded as by Backend::Round. Null for none.
+  std::byte* rounded = nullptr;
   int64_t count = 0;
   float gradient_scale = 1;  // Clip factor.
   float learning_rate = 0;

@@ -414,6 +414,11 @@ class CpuBackend final : public Backend {
   absl::Status AdamW(const AdamWArgs& args) override {
     RETURN_IF_ERROR(CheckAdamW(args));
     cpu::AdamW(args);
+    if (args.rounded != nullptr) {
+      cpu::Convert(
+          Float32(args.weight, 1, args.count),
+          {args.rounded, 1, args.count, args.count, DataType::kBFloat16});
+    }
     return absl::OkStatus();
   }
 

@@ -14,6 +14,7 @@ struct Arrays {
   const float* gradient;
   float* first_moment;
   float* second_moment;
+  __nv_bfloat16* rounded;
 };
 
 template <int kWidth>
@@ -35,6 +36,7 @@ __global__ void AdamWKernel(Arrays arrays, int64_t count,
   Store<kWidth>(weights, arrays.weight + i);
   Store<kWidth>(firsts, arrays.first_moment + i);
   Store<kWidth>(seconds, arrays.second_moment + i);
+  if (arrays.rounded != nullptr) Store<kWidth>(weights, arrays.rounded + i);
 }
 
 }  // namespace
@@ -42,10 +44,11 @@ __global__ void AdamWKernel(Arrays arrays, int64_t count,
 cudaError_t AdamW(cudaStream_t stream, const AdamWArgs& args) {
   if (args.count == 0) return cudaSuccess;
   const Arrays arrays{args.weight, args.gradient, args.first_moment,
-                      args.second_moment};
+                      args.second_moment,
+                      reinterpret_cast<__nv_bfloat16*>(args.rounded)};
   const bool wide = args.count % 4 == 0 && IsAligned(args.weight) &&
                     IsAligned(args.gradient) && IsAligned(args.first_moment) &&
-                    IsAligned(args.second_moment);
+                    IsAligned(args.second_moment) && IsAligned(args.rounded);
   if (wide) {
     return Launch(stream, dim3(CeilDiv(args.count / 4, kThreads)), kThreads,
                   AdamWKernel<4>, arrays, args.count, FactorsOf(args));

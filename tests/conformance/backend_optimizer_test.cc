@@ -97,6 +97,37 @@ TEST_P(OptimizerConformance, AdamWMatchesFloat64OverTwoSteps) {
   }
 }
 
+// On the way, with the bits of Round.
+TEST_P(OptimizerConformance, AdamWRoundsTheWeight) {
+  for (const int64_t count : kWidths) {
+    DeviceBuffer weight = Upload(RandomFloats(count, 1));
+    DeviceBuffer gradient = Upload(RandomFloats(count, 2));
+    DeviceBuffer m = DeviceBuffer::Zeros(*backend_, count);
+    DeviceBuffer v = DeviceBuffer::Zeros(*backend_, count);
+    DeviceBuffer rounded = Poison((count + 1) / 2);
+    DeviceBuffer again = Poison((count + 1) / 2);
+    ASSERT_TRUE(backend_
+                    ->AdamW({.weight = weight.floats(),
+                             .gradient = gradient.floats(),
+                             .first_moment = m.floats(),
+                             .second_moment = v.floats(),
+                             .rounded = rounded.data(),
+                             .count = count,
+                             .learning_rate = 0.1f,
+                             .beta1 = 0.9f,
+                             .beta2 = 0.95f,
+                             .epsilon = 1e-8f,
+                             .step = 1})
+                    .ok());
+    ASSERT_TRUE(
+        backend_
+            ->Round(Float32(weight.floats(), 1, count),
+                    {again.data(), 1, count, count, DataType::kBFloat16})
+            .ok());
+    ExpectSameBits(rounded, again);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(AllBackends, OptimizerConformance,
                          testing::Values("cpu", "cuda"), BackendName);
 

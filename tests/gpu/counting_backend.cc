@@ -298,8 +298,10 @@ absl::Status CountingBackend::SumsOfSquares(
 }
 
 absl::Status CountingBackend::AdamW(const AdamWArgs& args) {
-  // Reads weight, gradient and both moments; writes all but the gradient.
-  return Move("AdamW", 7 * args.count * kFloat,
+  // Reads weight, gradient and both moments; writes all but the gradient, and
+  // the rounded weight.
+  const int64_t rounded = args.rounded == nullptr ? 0 : 2;
+  return Move("AdamW", args.count * (7 * kFloat + rounded),
               [&] { return backend_.AdamW(args); });
 }
 

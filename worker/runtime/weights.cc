@@ -92,11 +92,12 @@ absl::Status RoundSlot(const ParameterSlot& slot, Backend& backend) {
 
 absl::Status UpdateSlot(const AdamWSpec& adamw, const WeightUpdate& update,
                         const ParameterSlot& slot, Backend& backend) {
-  RETURN_IF_ERROR(backend.AdamW(
+  return backend.AdamW(
       {.weight = slot.weight,
        .gradient = slot.gradient,
        .first_moment = slot.first_moment,
        .second_moment = slot.second_moment,
+       .rounded = slot.rounded,
        .count = slot.parameter.count(),
        .gradient_scale = update.clip_factor,
        .learning_rate = update.learning_rate,
@@ -106,8 +107,7 @@ absl::Status UpdateSlot(const AdamWSpec& adamw, const WeightUpdate& update,
        .weight_decay = slot.parameter.shape.size() >= 2
                            ? static_cast<float>(adamw.weight_decay)
                            : 0.0f,
-       .step = update.number}));
-  return RoundSlot(slot, backend);
+       .step = update.number});
 }
 
 absl::Status ApplyAdamW(const JobSpec& spec, int64_t step, float clip_factor,
