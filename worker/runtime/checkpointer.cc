@@ -29,7 +29,7 @@ absl::Status StillCommitting() {
 
 Checkpointer::Checkpointer(const Plan& plan, const Assignment& assignment,
                            RankMemory& memory, Backend& backend, Disk& disk)
-    : plan_(plan), memory_(memory), backend_(backend) {
+    : memory_(memory), backend_(backend) {
   if (assignment.replica != 0 || memory.snapshot_bytes == 0) return;
   writer_.emplace(
       ShardWriter::Options{.directory = plan.checkpoint_directory,

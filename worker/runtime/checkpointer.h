@@ -31,7 +31,7 @@ namespace penstock {
 // Thread-compatible.
 class Checkpointer {
  public:
-  // `plan`, `memory`, `backend` and `disk` must outlive this.
+  // `memory`, `backend` and `disk` must outlive this.
   Checkpointer(const Plan& plan, const Assignment& assignment,
                RankMemory& memory, Backend& backend, Disk& disk);
 
@@ -53,7 +53,6 @@ class Checkpointer {
   absl::StatusOr<std::optional<ShardReport>> Wait(absl::Time deadline);
 
  private:
-  const Plan& plan_;
   RankMemory& memory_;
   Backend& backend_;
   std::optional<ShardWriter> writer_;
