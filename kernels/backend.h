@@ -107,12 +107,6 @@ class Backend {
                                  const float* bias, float epsilon, Tensor out,
                                  float* mean, float* rstd) = 0;
 
-  // out = xhat * gain + bias with the mean and rstd of a LayerNorm before: the
-  // same bits as its output.
-  virtual absl::Status LayerNormApply(ConstTensor x, const float* mean,
-                                      const float* rstd, const float* gain,
-                                      const float* bias, Tensor out) = 0;
-
   // dx = addend + gradient of LayerNorm with respect to x; dout, addend and dx
   // [rows, cols]. addend may have null data, for none. dx may be addend or
   // dout.
@@ -120,11 +114,14 @@ class Backend {
       ConstTensor dout, ConstTensor x, const float* mean, const float* rstd,
       const float* gain, ConstTensor addend, Tensor dx) = 0;
 
-  // dgain[c] += sum_r dout * xhat,  dbias[c] += sum_r dout.
+  // dgain[c] += sum_r dout * xhat,  dbias[c] += sum_r dout, and out is the
+  // norm's output again, the same bits; null data for none.
   virtual absl::Status LayerNormBackwardWeight(ConstTensor dout, ConstTensor x,
                                                const float* mean,
-                                               const float* rstd, float* dgain,
-                                               float* dbias) = 0;
+                                               const float* rstd,
+                                               const float* gain,
+                                               const float* bias, Tensor out,
+                                               float* dgain, float* dbias) = 0;
 
   // RMSNorm (Zhang & Sennrich 2019), row by row:
   //   xhat = x * rstd,  rstd = 1 / sqrt(mean(x^2) + epsilon)
@@ -133,10 +130,6 @@ class Backend {
   virtual absl::Status RmsNorm(ConstTensor x, const float* gain, float epsilon,
                                Tensor out, float* rstd) = 0;
 
-  // out = xhat * gain with the rstd of an RmsNorm before: the same bits.
-  virtual absl::Status RmsNormApply(ConstTensor x, const float* rstd,
-                                    const float* gain, Tensor out) = 0;
-
   // dx = addend + gradient of RmsNorm with respect to x. addend may have null
   // data, for none. dx may be addend or dout.
   virtual absl::Status RmsNormBackwardInput(ConstTensor dout, ConstTensor x,
@@ -144,9 +137,10 @@ class Backend {
                                             const float* gain,
                                             ConstTensor addend, Tensor dx) = 0;
 
-  // dgain[c] += sum_r dout * xhat.
+  // dgain[c] += sum_r dout * xhat, and out as above.
   virtual absl::Status RmsNormBackwardWeight(ConstTensor dout, ConstTensor x,
                                              const float* rstd,
+                                             const float* gain, Tensor out,
                                              float* dgain) = 0;
 
   // out = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel

@@ -162,17 +162,6 @@ class CpuBackend final : public Backend {
     return absl::OkStatus();
   }
 
-  absl::Status LayerNormApply(ConstTensor x, const float* mean,
-                              const float* rstd, const float* gain,
-                              const float* bias, Tensor out) override {
-    RETURN_IF_ERROR(
-        CheckSameShape("layer_norm_apply", {{"x", x}, {"out", out}}));
-    widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
-      cpu::LayerNormApply(in[0], mean + begin, rstd + begin, gain, bias, to[0]);
-    });
-    return absl::OkStatus();
-  }
-
   absl::Status LayerNormBackwardInput(ConstTensor dout, ConstTensor x,
                                       const float* mean, const float* rstd,
                                       const float* gain, ConstTensor addend,
@@ -194,9 +183,18 @@ class CpuBackend final : public Backend {
 
   absl::Status LayerNormBackwardWeight(ConstTensor dout, ConstTensor x,
                                        const float* mean, const float* rstd,
-                                       float* dgain, float* dbias) override {
+                                       const float* gain, const float* bias,
+                                       Tensor out, float* dgain,
+                                       float* dbias) override {
     constexpr std::string_view kName = "layer_norm_backward_weight";
     RETURN_IF_ERROR(CheckSameShape(kName, {{"dout", dout}, {"x", x}}));
+    if (out.data != nullptr) {
+      RETURN_IF_ERROR(CheckSameShape(kName, {{"dout", dout}, {"out", out}}));
+      widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
+        cpu::LayerNormApply(in[0], mean + begin, rstd + begin, gain, bias,
+                            to[0]);
+      });
+    }
     widening_.ByRows({dout, x}, {}, [=](int64_t begin, auto in, auto) {
       cpu::LayerNormBackwardWeight(in[0], in[1], mean + begin, rstd + begin,
                                    dgain, dbias);
@@ -209,15 +207,6 @@ class CpuBackend final : public Backend {
     RETURN_IF_ERROR(CheckSameShape("rms_norm", {{"x", x}, {"out", out}}));
     widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
       cpu::RmsNorm(in[0], gain, epsilon, to[0], rstd + begin);
-    });
-    return absl::OkStatus();
-  }
-
-  absl::Status RmsNormApply(ConstTensor x, const float* rstd, const float* gain,
-                            Tensor out) override {
-    RETURN_IF_ERROR(CheckSameShape("rms_norm_apply", {{"x", x}, {"out", out}}));
-    widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
-      cpu::RmsNormApply(in[0], rstd + begin, gain, to[0]);
     });
     return absl::OkStatus();
   }
@@ -241,9 +230,16 @@ class CpuBackend final : public Backend {
   }
 
   absl::Status RmsNormBackwardWeight(ConstTensor dout, ConstTensor x,
-                                     const float* rstd, float* dgain) override {
+                                     const float* rstd, const float* gain,
+                                     Tensor out, float* dgain) override {
     constexpr std::string_view kName = "rms_norm_backward_weight";
     RETURN_IF_ERROR(CheckSameShape(kName, {{"dout", dout}, {"x", x}}));
+    if (out.data != nullptr) {
+      RETURN_IF_ERROR(CheckSameShape(kName, {{"dout", dout}, {"out", out}}));
+      widening_.ByRows({x}, {out}, [=](int64_t begin, auto in, auto to) {
+        cpu::RmsNormApply(in[0], rstd + begin, gain, to[0]);
+      });
+    }
     widening_.ByRows({dout, x}, {}, [=](int64_t begin, auto in, auto) {
       cpu::RmsNormBackwardWeight(in[0], in[1], rstd + begin, dgain);
     });

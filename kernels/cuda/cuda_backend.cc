@@ -150,15 +150,6 @@ class CudaBackend final : public Backend {
     });
   }
 
-  absl::Status LayerNormApply(ConstTensor x, const float* mean,
-                              const float* rstd, const float* gain,
-                              const float* bias, Tensor out) override {
-    RETURN_IF_ERROR(CheckRows("layer_norm_apply", {{"x", x}, {"out", out}}));
-    return Queue("layer_norm_apply", [&](cudaStream_t stream) {
-      return cuda::LayerNormApply(stream, x, mean, rstd, gain, bias, out);
-    });
-  }
-
   absl::Status LayerNormBackwardInput(ConstTensor dout, ConstTensor x,
                                       const float* mean, const float* rstd,
                                       const float* gain, ConstTensor addend,
@@ -176,12 +167,17 @@ class CudaBackend final : public Backend {
 
   absl::Status LayerNormBackwardWeight(ConstTensor dout, ConstTensor x,
                                        const float* mean, const float* rstd,
-                                       float* dgain, float* dbias) override {
+                                       const float* gain, const float* bias,
+                                       Tensor out, float* dgain,
+                                       float* dbias) override {
     constexpr std::string_view kName = "layer_norm_backward_weight";
     RETURN_IF_ERROR(CheckRows(kName, {{"dout", dout}, {"x", x}}));
+    if (out.data != nullptr) {
+      RETURN_IF_ERROR(CheckRows(kName, {{"dout", dout}, {"out", out}}));
+    }
     return Queue(kName, [&](cudaStream_t stream) {
-      return cuda::LayerNormBackwardWeight(stream, dout, x, mean, rstd,
-                                           workspace_, dgain, dbias);
+      return cuda::LayerNormBackwardWeight(stream, dout, x, mean, rstd, gain,
+                                           bias, workspace_, out, dgain, dbias);
     });
   }
 
@@ -190,14 +186,6 @@ class CudaBackend final : public Backend {
     RETURN_IF_ERROR(CheckRows("rms_norm", {{"x", x}, {"out", out}}));
     return Queue("rms_norm", [&](cudaStream_t stream) {
       return cuda::RmsNorm(stream, x, gain, epsilon, out, rstd);
-    });
-  }
-
-  absl::Status RmsNormApply(ConstTensor x, const float* rstd, const float* gain,
-                            Tensor out) override {
-    RETURN_IF_ERROR(CheckRows("rms_norm_apply", {{"x", x}, {"out", out}}));
-    return Queue("rms_norm_apply", [&](cudaStream_t stream) {
-      return cuda::RmsNormApply(stream, x, rstd, gain, out);
     });
   }
 
@@ -216,12 +204,16 @@ class CudaBackend final : public Backend {
   }
 
   absl::Status RmsNormBackwardWeight(ConstTensor dout, ConstTensor x,
-                                     const float* rstd, float* dgain) override {
+                                     const float* rstd, const float* gain,
+                                     Tensor out, float* dgain) override {
     constexpr std::string_view kName = "rms_norm_backward_weight";
     RETURN_IF_ERROR(CheckRows(kName, {{"dout", dout}, {"x", x}}));
+    if (out.data != nullptr) {
+      RETURN_IF_ERROR(CheckRows(kName, {{"dout", dout}, {"out", out}}));
+    }
     return Queue(kName, [&](cudaStream_t stream) {
-      return cuda::RmsNormBackwardWeight(stream, dout, x, rstd, workspace_,
-                                         dgain);
+      return cuda::RmsNormBackwardWeight(stream, dout, x, rstd, gain,
+                                         workspace_, out, dgain);
     });
   }
 

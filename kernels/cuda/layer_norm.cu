@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kThreadsMax = 256;
 
-// Fused by hand, so that LayerNorm and LayerNormApply give the same bits.
+// Fused by hand, as in WeightTerms, which gives the same bits.
 template <typename T, int kWidth>
 __device__ void ApplyRow(const T* x, int64_t cols, float mean, float rstd,
                          const float* gain, const float* bias, T* out) {
@@ -54,14 +54,6 @@ __global__ void LayerNormKernel(ConstTensor x, const float* gain,
     mean[blockIdx.x] = row_mean;
     rstd[blockIdx.x] = row_rstd;
   }
-}
-
-template <typename T, int kWidth>
-__global__ void LayerNormApplyKernel(ConstTensor x, const float* mean,
-                                     const float* rstd, const float* gain,
-                                     const float* bias, Tensor out) {
-  ApplyRow<T, kWidth>(At<T>(x, blockIdx.x, 0), x.cols, mean[blockIdx.x],
-                      rstd[blockIdx.x], gain, bias, At<T>(out, blockIdx.x, 0));
 }
 
 template <typename T, int kWidth>
@@ -110,7 +102,7 @@ __global__ void LayerNormBackwardInputKernel(ConstTensor dout, ConstTensor x,
   }
 }
 
-// dgain's and dbias's.
+// dgain's and dbias's; writes the norm's output on the way.
 template <typename T>
 struct WeightTerms {
   static constexpr int kSums = 2;
@@ -120,17 +112,28 @@ struct WeightTerms {
                              Floats<kWidth>* sums) const {
     const Floats<kWidth> gradients = Load<kWidth>(At<T>(dout, row, col));
     const Floats<kWidth> values = Load<kWidth>(At<T>(x, row, col));
+    Floats<kWidth> xhats;
     for (int j = 0; j < kWidth; ++j) {
-      const float xhat = Normalized(values[j], mean[row], rstd[row]);
-      sums[0][j] = fmaf(gradients[j], xhat, sums[0][j]);
+      xhats[j] = Normalized(values[j], mean[row], rstd[row]);
+      sums[0][j] = fmaf(gradients[j], xhats[j], sums[0][j]);
       sums[1][j] += gradients[j];
     }
+    if (out.data == nullptr) return;
+    const Floats<kWidth> gains = Load<kWidth>(gain + col);
+    const Floats<kWidth> biases = Load<kWidth>(bias + col);
+    for (int j = 0; j < kWidth; ++j) {
+      xhats[j] = fmaf(xhats[j], gains[j], biases[j]);
+    }
+    Store<kWidth>(xhats, At<T>(out, row, col));
   }
 
   ConstTensor dout;
   ConstTensor x;
   const float* mean;
   const float* rstd;
+  const float* gain;
+  const float* bias;
+  Tensor out;
 };
 
 }  // namespace
@@ -144,18 +147,6 @@ cudaError_t LayerNorm(cudaStream_t stream, ConstTensor x, const float* gain,
     return Launch(stream, dim3(x.rows), Threads(x.cols / kWidth, kThreadsMax),
                   LayerNormKernel<T, kWidth>, x, gain, bias, epsilon, out, mean,
                   rstd);
-  });
-}
-
-cudaError_t LayerNormApply(cudaStream_t stream, ConstTensor x,
-                           const float* mean, const float* rstd,
-                           const float* gain, const float* bias, Tensor out) {
-  if (x.rows == 0 || x.cols == 0) return cudaSuccess;
-  const bool wide = AreWide({x, out}, {gain, bias});
-  return WithElements(x.type, wide, [&]<typename T, int kWidth>() {
-    return Launch(stream, dim3(x.rows), Threads(x.cols / kWidth, kThreadsMax),
-                  LayerNormApplyKernel<T, kWidth>, x, mean, rstd, gain, bias,
-                  out);
   });
 }
 
@@ -174,13 +165,14 @@ cudaError_t LayerNormBackwardInput(cudaStream_t stream, ConstTensor dout,
 
 cudaError_t LayerNormBackwardWeight(cudaStream_t stream, ConstTensor dout,
                                     ConstTensor x, const float* mean,
-                                    const float* rstd,
-                                    const Workspace& workspace, float* dgain,
-                                    float* dbias) {
+                                    const float* rstd, const float* gain,
+                                    const float* bias,
+                                    const Workspace& workspace, Tensor out,
+                                    float* dgain, float* dbias) {
   if (x.rows == 0 || x.cols == 0) return cudaSuccess;
-  const bool wide = AreWide({dout, x});
+  const bool wide = AreWide({dout, x, out}, {gain, bias});
   return WithElements(x.type, wide, [&]<typename T, int kWidth>() {
-    const WeightTerms<T> terms{dout, x, mean, rstd};
+    const WeightTerms<T> terms{dout, x, mean, rstd, gain, bias, out};
     return AddColumnSums<kWidth>(stream, terms, x.rows, x.cols, workspace,
                                  {dgain, dbias});
   });

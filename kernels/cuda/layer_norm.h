@@ -13,18 +13,16 @@ namespace penstock::cuda {
 cudaError_t LayerNorm(cudaStream_t stream, ConstTensor x, const float* gain,
                       const float* bias, float epsilon, Tensor out, float* mean,
                       float* rstd);
-cudaError_t LayerNormApply(cudaStream_t stream, ConstTensor x,
-                           const float* mean, const float* rstd,
-                           const float* gain, const float* bias, Tensor out);
 cudaError_t LayerNormBackwardInput(cudaStream_t stream, ConstTensor dout,
                                    ConstTensor x, const float* mean,
                                    const float* rstd, const float* gain,
                                    ConstTensor addend, Tensor dx);
 cudaError_t LayerNormBackwardWeight(cudaStream_t stream, ConstTensor dout,
                                     ConstTensor x, const float* mean,
-                                    const float* rstd,
-                                    const Workspace& workspace, float* dgain,
-                                    float* dbias);
+                                    const float* rstd, const float* gain,
+                                    const float* bias,
+                                    const Workspace& workspace, Tensor out,
+                                    float* dgain, float* dbias);
 
 }  // namespace penstock::cuda
 

@@ -41,13 +41,6 @@ __global__ void RmsNormKernel(ConstTensor x, const float* gain, float epsilon,
 }
 
 template <typename T, int kWidth>
-__global__ void RmsNormApplyKernel(ConstTensor x, const float* rstd,
-                                   const float* gain, Tensor out) {
-  ApplyRow<T, kWidth>(At<T>(x, blockIdx.x, 0), x.cols, rstd[blockIdx.x], gain,
-                      At<T>(out, blockIdx.x, 0));
-}
-
-template <typename T, int kWidth>
 __global__ void RmsNormBackwardInputKernel(ConstTensor dout, ConstTensor x,
                                            const float* rstd, const float* gain,
                                            ConstTensor addend, Tensor dx) {
@@ -86,6 +79,7 @@ __global__ void RmsNormBackwardInputKernel(ConstTensor dout, ConstTensor x,
   }
 }
 
+// dgain's; writes the norm's output on the way, as ApplyRow does.
 template <typename T>
 struct GainTerms {
   static constexpr int kSums = 1;
@@ -95,14 +89,22 @@ struct GainTerms {
                              Floats<kWidth>* sums) const {
     const Floats<kWidth> gradients = Load<kWidth>(At<T>(dout, row, col));
     const Floats<kWidth> values = Load<kWidth>(At<T>(x, row, col));
+    Floats<kWidth> xhats;
     for (int j = 0; j < kWidth; ++j) {
-      sums[0][j] = fmaf(gradients[j], values[j] * rstd[row], sums[0][j]);
+      xhats[j] = values[j] * rstd[row];
+      sums[0][j] = fmaf(gradients[j], xhats[j], sums[0][j]);
     }
+    if (out.data == nullptr) return;
+    const Floats<kWidth> gains = Load<kWidth>(gain + col);
+    for (int j = 0; j < kWidth; ++j) xhats[j] *= gains[j];
+    Store<kWidth>(xhats, At<T>(out, row, col));
   }
 
   ConstTensor dout;
   ConstTensor x;
   const float* rstd;
+  const float* gain;
+  Tensor out;
 };
 
 }  // namespace
@@ -114,16 +116,6 @@ cudaError_t RmsNorm(cudaStream_t stream, ConstTensor x, const float* gain,
   return WithElements(x.type, wide, [&]<typename T, int kWidth>() {
     return Launch(stream, dim3(x.rows), Threads(x.cols / kWidth, kThreadsMax),
                   RmsNormKernel<T, kWidth>, x, gain, epsilon, out, rstd);
-  });
-}
-
-cudaError_t RmsNormApply(cudaStream_t stream, ConstTensor x, const float* rstd,
-                         const float* gain, Tensor out) {
-  if (x.rows == 0 || x.cols == 0) return cudaSuccess;
-  const bool wide = AreWide({x, out}, {gain});
-  return WithElements(x.type, wide, [&]<typename T, int kWidth>() {
-    return Launch(stream, dim3(x.rows), Threads(x.cols / kWidth, kThreadsMax),
-                  RmsNormApplyKernel<T, kWidth>, x, rstd, gain, out);
   });
 }
 
@@ -142,12 +134,14 @@ cudaError_t RmsNormBackwardInput(cudaStream_t stream, ConstTensor dout,
 
 cudaError_t RmsNormBackwardWeight(cudaStream_t stream, ConstTensor dout,
                                   ConstTensor x, const float* rstd,
-                                  const Workspace& workspace, float* dgain) {
+                                  const float* gain, const Workspace& workspace,
+                                  Tensor out, float* dgain) {
   if (x.rows == 0 || x.cols == 0) return cudaSuccess;
-  const bool wide = AreWide({dout, x});
+  const bool wide = AreWide({dout, x, out}, {gain});
   return WithElements(x.type, wide, [&]<typename T, int kWidth>() {
-    return AddColumnSums<kWidth>(stream, GainTerms<T>{dout, x, rstd}, x.rows,
-                                 x.cols, workspace, {dgain});
+    const GainTerms<T> terms{dout, x, rstd, gain, out};
+    return AddColumnSums<kWidth>(stream, terms, x.rows, x.cols, workspace,
+                                 {dgain});
   });
 }
 

@@ -11,15 +11,14 @@ namespace penstock::cuda {
 // See Backend; tensors of one type. A block takes a row, as in LayerNorm.
 cudaError_t RmsNorm(cudaStream_t stream, ConstTensor x, const float* gain,
                     float epsilon, Tensor out, float* rstd);
-cudaError_t RmsNormApply(cudaStream_t stream, ConstTensor x, const float* rstd,
-                         const float* gain, Tensor out);
 cudaError_t RmsNormBackwardInput(cudaStream_t stream, ConstTensor dout,
                                  ConstTensor x, const float* rstd,
                                  const float* gain, ConstTensor addend,
                                  Tensor dx);
 cudaError_t RmsNormBackwardWeight(cudaStream_t stream, ConstTensor dout,
                                   ConstTensor x, const float* rstd,
-                                  const Workspace& workspace, float* dgain);
+                                  const float* gain, const Workspace& workspace,
+                                  Tensor out, float* dgain);
 
 }  // namespace penstock::cuda
 

@@ -165,17 +165,14 @@ class Kernels {
     AddBytes("layer_norm", 2, 2 * size, [=, this] {
       return backend_->LayerNorm(x, gain, bias, 1e-5f, out, mean, rstd);
     });
-    AddBytes("layer_norm_apply", 2, 2 * size, [=, this] {
-      return backend_->LayerNormApply(x, mean, rstd, gain, bias, out);
-    });
     AddBytes("layer_norm_backward_input", 2, 4 * size, [=, this] {
       return backend_->LayerNormBackwardInput(dout, x, mean, rstd, gain, dout,
                                               out);
     });
-    AddBytes("layer_norm_backward_weight", 2, 2 * size,
+    AddBytes("layer_norm_backward_weight", 2, 3 * size,
              [=, this, dgain = Floats(kHidden), dbias = Floats(kHidden)] {
-               return backend_->LayerNormBackwardWeight(dout, x, mean, rstd,
-                                                        dgain, dbias);
+               return backend_->LayerNormBackwardWeight(
+                   dout, x, mean, rstd, gain, bias, out, dgain, dbias);
              });
   }
 

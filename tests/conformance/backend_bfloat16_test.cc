@@ -282,12 +282,11 @@ TEST_P(BFloat16Conformance, LayerNorms) {
     float* const rstd = o.Floats(kRows);
     RETURN_IF_ERROR(backend_->LayerNorm(x, gain, bias, kNormEpsilon,
                                         o.Blank(kRows, kCols), mean, rstd));
-    RETURN_IF_ERROR(backend_->LayerNormApply(x, mean, rstd, gain, bias,
-                                             o.Blank(kRows, kCols)));
     RETURN_IF_ERROR(backend_->LayerNormBackwardInput(
         dout, x, mean, rstd, gain, {}, o.Blank(kRows, kCols)));
     RETURN_IF_ERROR(backend_->LayerNormBackwardWeight(
-        dout, x, mean, rstd, o.Floats(kCols), o.Floats(kCols)));
+        dout, x, mean, rstd, gain, bias, o.Blank(kRows, kCols), o.Floats(kCols),
+        o.Floats(kCols)));
     return backend_->LayerNormBackwardInput(dout, x, mean, rstd, gain,
                                             o.Random(kRows, kCols), dout);
   });
@@ -301,12 +300,10 @@ TEST_P(BFloat16Conformance, RmsNorms) {
     float* const rstd = o.Floats(kRows);
     RETURN_IF_ERROR(
         backend_->RmsNorm(x, gain, kNormEpsilon, o.Blank(kRows, kCols), rstd));
-    RETURN_IF_ERROR(
-        backend_->RmsNormApply(x, rstd, gain, o.Blank(kRows, kCols)));
     RETURN_IF_ERROR(backend_->RmsNormBackwardInput(dout, x, rstd, gain, {},
                                                    o.Blank(kRows, kCols)));
-    RETURN_IF_ERROR(
-        backend_->RmsNormBackwardWeight(dout, x, rstd, o.Floats(kCols)));
+    RETURN_IF_ERROR(backend_->RmsNormBackwardWeight(
+        dout, x, rstd, gain, o.Blank(kRows, kCols), o.Floats(kCols)));
     return backend_->RmsNormBackwardInput(dout, x, rstd, gain,
                                           o.Random(kRows, kCols), dout);
   });

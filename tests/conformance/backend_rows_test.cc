@@ -111,14 +111,6 @@ TEST_P(RowsConformance, LayerNormMatchesFloat64ForwardAndBackward) {
                       .ok());
       ExpectNear(out, NormTolerance(norm.out, norm, cols, 1));
 
-      DeviceBuffer again = Poison(rows * cols);
-      ASSERT_TRUE(backend_
-                      ->LayerNormApply(matrix(device_x), mean.floats(),
-                                       rstd.floats(), device_gain.floats(),
-                                       device_bias.floats(), matrix(again))
-                      .ok());
-      ExpectSameBits(out, again);
-
       const auto backward = [&](ConstTensor d, ConstTensor addend, Tensor dx) {
         return backend_->LayerNormBackwardInput(
             d, matrix(device_x), mean.floats(), rstd.floats(),
@@ -139,11 +131,15 @@ TEST_P(RowsConformance, LayerNormMatchesFloat64ForwardAndBackward) {
       // += : on top of ones and twos.
       DeviceBuffer dgain = Upload(std::vector<float>(cols, 1.0f));
       DeviceBuffer dbias = Upload(std::vector<float>(cols, 2.0f));
+      DeviceBuffer again = Poison(rows * cols);
       ASSERT_TRUE(backend_
                       ->LayerNormBackwardWeight(
                           matrix(device_dout), matrix(device_x), mean.floats(),
-                          rstd.floats(), dgain.floats(), dbias.floats())
+                          rstd.floats(), device_gain.floats(),
+                          device_bias.floats(), matrix(again), dgain.floats(),
+                          dbias.floats())
                       .ok());
+      ExpectSameBits(out, again);
       const auto [expected_gain, expected_bias] =
           WeightGradients(norm, cols, /*gain_before=*/1, /*bias_before=*/2);
       ExpectNear(dgain, expected_gain);
@@ -418,14 +414,16 @@ TEST_P(RowsConformance, RejectsShapesThatDiffer) {
   EXPECT_EQ(backend_->GeluBackward(a, a, a, b, data).code(), code);
   EXPECT_EQ(backend_->LayerNorm(a, data, data, 1e-5f, b, data, data).code(),
             code);
-  EXPECT_EQ(backend_->LayerNormApply(a, data, data, data, data, b).code(),
-            code);
   EXPECT_EQ(
       backend_->LayerNormBackwardInput(a, b, data, data, data, {}, a).code(),
       code);
-  EXPECT_EQ(
-      backend_->LayerNormBackwardWeight(a, b, data, data, data, data).code(),
-      code);
+  for (const auto& [x, out] : {std::pair(b, a), std::pair(a, b)}) {
+    EXPECT_EQ(backend_
+                  ->LayerNormBackwardWeight(a, x, data, data, data, data, out,
+                                            data, data)
+                  .code(),
+              code);
+  }
   EXPECT_EQ(backend_->Embedding(device_tokens.integers(), 1, a, b, a).code(),
             code);
   EXPECT_EQ(backend_->Accumulate(data, -1, data).code(), code);

@@ -136,15 +136,6 @@ absl::Status CountingBackend::LayerNorm(ConstTensor x, const float* gain,
       });
 }
 
-absl::Status CountingBackend::LayerNormApply(ConstTensor x, const float* mean,
-                                             const float* rstd,
-                                             const float* gain,
-                                             const float* bias, Tensor out) {
-  return Move(
-      "LayerNormApply", Bytes({x, out}) + 2 * (x.rows + x.cols) * kFloat,
-      [&] { return backend_.LayerNormApply(x, mean, rstd, gain, bias, out); });
-}
-
 absl::Status CountingBackend::LayerNormBackwardInput(
     ConstTensor dout, ConstTensor x, const float* mean, const float* rstd,
     const float* gain, ConstTensor addend, Tensor dx) {
@@ -158,11 +149,12 @@ absl::Status CountingBackend::LayerNormBackwardInput(
 
 absl::Status CountingBackend::LayerNormBackwardWeight(
     ConstTensor dout, ConstTensor x, const float* mean, const float* rstd,
-    float* dgain, float* dbias) {
+    const float* gain, const float* bias, Tensor out, float* dgain,
+    float* dbias) {
   return Move("LayerNormBackwardWeight",
-              Bytes({dout, x}) + (2 * x.rows + 4 * x.cols) * kFloat, [&] {
-                return backend_.LayerNormBackwardWeight(dout, x, mean, rstd,
-                                                        dgain, dbias);
+              Bytes({dout, x, out}) + (2 * x.rows + 6 * x.cols) * kFloat, [&] {
+                return backend_.LayerNormBackwardWeight(
+                    dout, x, mean, rstd, gain, bias, out, dgain, dbias);
               });
 }
 
@@ -170,12 +162,6 @@ absl::Status CountingBackend::RmsNorm(ConstTensor x, const float* gain,
                                       float epsilon, Tensor out, float* rstd) {
   return Move("RmsNorm", Bytes({x, out}) + (x.rows + x.cols) * kFloat,
               [&] { return backend_.RmsNorm(x, gain, epsilon, out, rstd); });
-}
-
-absl::Status CountingBackend::RmsNormApply(ConstTensor x, const float* rstd,
-                                           const float* gain, Tensor out) {
-  return Move("RmsNormApply", Bytes({x, out}) + (x.rows + x.cols) * kFloat,
-              [&] { return backend_.RmsNormApply(x, rstd, gain, out); });
 }
 
 absl::Status CountingBackend::RmsNormBackwardInput(
@@ -191,10 +177,12 @@ absl::Status CountingBackend::RmsNormBackwardInput(
 absl::Status CountingBackend::RmsNormBackwardWeight(ConstTensor dout,
                                                     ConstTensor x,
                                                     const float* rstd,
-                                                    float* dgain) {
+                                                    const float* gain,
+                                                    Tensor out, float* dgain) {
   return Move("RmsNormBackwardWeight",
-              Bytes({dout, x}) + (x.rows + 2 * x.cols) * kFloat, [&] {
-                return backend_.RmsNormBackwardWeight(dout, x, rstd, dgain);
+              Bytes({dout, x, out}) + (x.rows + 3 * x.cols) * kFloat, [&] {
+                return backend_.RmsNormBackwardWeight(dout, x, rstd, gain, out,
+                                                      dgain);
               });
 }
 

@@ -83,25 +83,23 @@ class CountingBackend final : public Backend {
   absl::Status LayerNorm(ConstTensor x, const float* gain, const float* bias,
                          float epsilon, Tensor out, float* mean,
                          float* rstd) override;
-  absl::Status LayerNormApply(ConstTensor x, const float* mean,
-                              const float* rstd, const float* gain,
-                              const float* bias, Tensor out) override;
   absl::Status LayerNormBackwardInput(ConstTensor dout, ConstTensor x,
                                       const float* mean, const float* rstd,
                                       const float* gain, ConstTensor addend,
                                       Tensor dx) override;
   absl::Status LayerNormBackwardWeight(ConstTensor dout, ConstTensor x,
                                        const float* mean, const float* rstd,
-                                       float* dgain, float* dbias) override;
+                                       const float* gain, const float* bias,
+                                       Tensor out, float* dgain,
+                                       float* dbias) override;
   absl::Status RmsNorm(ConstTensor x, const float* gain, float epsilon,
                        Tensor out, float* rstd) override;
-  absl::Status RmsNormApply(ConstTensor x, const float* rstd, const float* gain,
-                            Tensor out) override;
   absl::Status RmsNormBackwardInput(ConstTensor dout, ConstTensor x,
                                     const float* rstd, const float* gain,
                                     ConstTensor addend, Tensor dx) override;
   absl::Status RmsNormBackwardWeight(ConstTensor dout, ConstTensor x,
-                                     const float* rstd, float* dgain) override;
+                                     const float* rstd, const float* gain,
+                                     Tensor out, float* dgain) override;
   absl::Status Gelu(ConstTensor x, Tensor out) override;
   absl::Status GeluBackward(ConstTensor dout, ConstTensor x, Tensor dx,
                             Tensor out, float* sums) override;

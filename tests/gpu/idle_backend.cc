@@ -68,25 +68,18 @@ class IdleBackend final : public Backend {
                          float*, float*) override {
     return absl::OkStatus();
   }
-  absl::Status LayerNormApply(ConstTensor, const float*, const float*,
-                              const float*, const float*, Tensor) override {
-    return absl::OkStatus();
-  }
   absl::Status LayerNormBackwardInput(ConstTensor, ConstTensor, const float*,
                                       const float*, const float*, ConstTensor,
                                       Tensor) override {
     return absl::OkStatus();
   }
   absl::Status LayerNormBackwardWeight(ConstTensor, ConstTensor, const float*,
-                                       const float*, float*, float*) override {
+                                       const float*, const float*, const float*,
+                                       Tensor, float*, float*) override {
     return absl::OkStatus();
   }
   absl::Status RmsNorm(ConstTensor, const float*, float, Tensor,
                        float*) override {
-    return absl::OkStatus();
-  }
-  absl::Status RmsNormApply(ConstTensor, const float*, const float*,
-                            Tensor) override {
     return absl::OkStatus();
   }
   absl::Status RmsNormBackwardInput(ConstTensor, ConstTensor, const float*,
@@ -95,7 +88,7 @@ class IdleBackend final : public Backend {
     return absl::OkStatus();
   }
   absl::Status RmsNormBackwardWeight(ConstTensor, ConstTensor, const float*,
-                                     float*) override {
+                                     const float*, Tensor, float*) override {
     return absl::OkStatus();
   }
   absl::Status Gelu(ConstTensor, Tensor) override { return absl::OkStatus(); }

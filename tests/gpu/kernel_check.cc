@@ -102,6 +102,7 @@ void KernelCheck::LayerNorm() {
   const NormOracle norm(x.values(), dout.values(), gain.values(),
                         &bias.values(), kNormEpsilon);
   const Array out = Poison();
+  const Array again = Poison();
   const Array dx = Poison();
   const Array mean = Blank(rows_);
   const Array rstd = Blank(rows_);
@@ -126,12 +127,14 @@ void KernelCheck::LayerNorm() {
   const auto weight = [&] {
     return cuda::LayerNormBackwardWeight(
         kStream, dout.tensor(), x.tensor(), mean.floats(), rstd.floats(),
-        workspace_, dgain.floats(), dbias.floats());
+        gain.floats(), bias.floats(), workspace_, again.tensor(),
+        dgain.floats(), dbias.floats());
   };
   Check(weight(), "layer_norm_backward_weight");
   CompareFloats("layer_norm dbias", dbias, Sum(dbias, norm.dbias));
   CompareFloats("layer_norm dgain", dgain, Sum(dgain, norm.dgain));
-  table_.Time(weight, Bytes(2));
+  Compare("layer_norm again", again, norm.out);
+  table_.Time(weight, Bytes(3));
 }
 
 void KernelCheck::RmsNorm() {
@@ -141,6 +144,7 @@ void KernelCheck::RmsNorm() {
   const NormOracle norm(x.values(), dout.values(), gain.values(), nullptr,
                         kNormEpsilon);
   const Array out = Poison();
+  const Array again = Poison();
   const Array dx = Poison();
   const Array rstd = Blank(rows_);
   const Array dgain = Floats(cols_);
@@ -161,12 +165,13 @@ void KernelCheck::RmsNorm() {
   table_.Time(input, Bytes(3));
   const auto weight = [&] {
     return cuda::RmsNormBackwardWeight(kStream, dout.tensor(), x.tensor(),
-                                       rstd.floats(), workspace_,
-                                       dgain.floats());
+                                       rstd.floats(), gain.floats(), workspace_,
+                                       again.tensor(), dgain.floats());
   };
   Check(weight(), "rms_norm_backward_weight");
   CompareFloats("rms_norm dgain", dgain, Sum(dgain, norm.dgain));
-  table_.Time(weight, Bytes(2));
+  Compare("rms_norm again", again, norm.out);
+  table_.Time(weight, Bytes(3));
 }
 
 void KernelCheck::Rope() {

@@ -69,12 +69,6 @@ class WatchedBackend final : public Backend {
     return Call("layer_norm", &Backend::LayerNorm, x, gain, bias, epsilon, out,
                 mean, rstd);
   }
-  absl::Status LayerNormApply(ConstTensor x, const float* mean,
-                              const float* rstd, const float* gain,
-                              const float* bias, Tensor out) override {
-    return Call("layer_norm_apply", &Backend::LayerNormApply, x, mean, rstd,
-                gain, bias, out);
-  }
   absl::Status LayerNormBackwardInput(ConstTensor dout, ConstTensor x,
                                       const float* mean, const float* rstd,
                                       const float* gain, ConstTensor addend,
@@ -84,18 +78,16 @@ class WatchedBackend final : public Backend {
   }
   absl::Status LayerNormBackwardWeight(ConstTensor dout, ConstTensor x,
                                        const float* mean, const float* rstd,
-                                       float* dgain, float* dbias) override {
+                                       const float* gain, const float* bias,
+                                       Tensor out, float* dgain,
+                                       float* dbias) override {
     return Call("layer_norm_backward_weight", &Backend::LayerNormBackwardWeight,
-                dout, x, mean, rstd, dgain, dbias);
+                dout, x, mean, rstd, gain, bias, out, dgain, dbias);
   }
 
   absl::Status RmsNorm(ConstTensor x, const float* gain, float epsilon,
                        Tensor out, float* rstd) override {
     return Call("rms_norm", &Backend::RmsNorm, x, gain, epsilon, out, rstd);
-  }
-  absl::Status RmsNormApply(ConstTensor x, const float* rstd, const float* gain,
-                            Tensor out) override {
-    return Call("rms_norm_apply", &Backend::RmsNormApply, x, rstd, gain, out);
   }
   absl::Status RmsNormBackwardInput(ConstTensor dout, ConstTensor x,
                                     const float* rstd, const float* gain,
@@ -104,9 +96,10 @@ class WatchedBackend final : public Backend {
                 x, rstd, gain, addend, dx);
   }
   absl::Status RmsNormBackwardWeight(ConstTensor dout, ConstTensor x,
-                                     const float* rstd, float* dgain) override {
+                                     const float* rstd, const float* gain,
+                                     Tensor out, float* dgain) override {
     return Call("rms_norm_backward_weight", &Backend::RmsNormBackwardWeight,
-                dout, x, rstd, dgain);
+                dout, x, rstd, gain, out, dgain);
   }
 
   absl::Status Gelu(ConstTensor x, Tensor out) override {

@@ -63,16 +63,15 @@ absl::Status Block::BackwardWeight(const LayerTokens& /*tokens*/, ConstTensor x,
   const Tensor norm = memory_.Norm(memory.scratch);
 
   RETURN_IF_ERROR(mlp_projection_.BackwardWeight(deferred.activation, dy));
-  RETURN_IF_ERROR(norm2_.Apply(saved.middle, saved.norm2, norm));
-  RETURN_IF_ERROR(fc_.BackwardMatrix(norm, deferred.d_mlp_in));
   RETURN_IF_ERROR(
-      norm2_.BackwardWeight(deferred.d_norm2, saved.middle, saved.norm2));
+      norm2_.BackwardWeight(deferred.d_norm2, saved.middle, saved.norm2, norm));
+  RETURN_IF_ERROR(fc_.BackwardMatrix(norm, deferred.d_mlp_in));
 
   RETURN_IF_ERROR(
       attention_projection_.BackwardWeight(saved.attention, deferred.d_middle));
-  RETURN_IF_ERROR(norm1_.Apply(x, saved.norm1, norm));
-  RETURN_IF_ERROR(qkv_.BackwardWeight(norm, deferred.d_qkv));
-  return norm1_.BackwardWeight(deferred.d_norm1, x, saved.norm1);
+  RETURN_IF_ERROR(
+      norm1_.BackwardWeight(deferred.d_norm1, x, saved.norm1, norm));
+  return qkv_.BackwardWeight(norm, deferred.d_qkv);
 }
 
 }  // namespace penstock

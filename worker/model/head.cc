@@ -78,7 +78,8 @@ absl::Status Head::BackwardInput(const LayerTokens& tokens, ConstTensor x,
 absl::Status Head::BackwardWeight(const LayerTokens& /*tokens*/, ConstTensor x,
                                   ConstTensor /*dy*/,
                                   const LayerMemory& memory) {
-  return norm_.BackwardWeight(DNorm(memory), x, StatisticsOf(memory));
+  return norm_.BackwardWeight(DNorm(memory), x, StatisticsOf(memory),
+                              /*out=*/{});
 }
 
 absl::StatusOr<double> Head::LossSum(const LayerMemory& memory) {

@@ -133,18 +133,17 @@ absl::Status LlamaBlock::BackwardWeight(const LayerTokens& /*tokens*/,
   const Tensor norm = memory_.Norm(memory.scratch);
 
   RETURN_IF_ERROR(down_.BackwardWeight(deferred.activation, dy));
-  RETURN_IF_ERROR(norm2_.Apply(saved.middle, saved.norm2, norm));
+  RETURN_IF_ERROR(
+      norm2_.BackwardWeight(deferred.d_norm2, saved.middle, saved.norm2, norm));
   RETURN_IF_ERROR(gate_.BackwardWeight(norm, GateOf(deferred.d_mlp_in)));
   RETURN_IF_ERROR(up_.BackwardWeight(norm, UpOf(deferred.d_mlp_in)));
-  RETURN_IF_ERROR(
-      norm2_.BackwardWeight(deferred.d_norm2, saved.middle, saved.norm2));
 
   RETURN_IF_ERROR(o_.BackwardWeight(saved.attention, deferred.d_middle));
-  RETURN_IF_ERROR(norm1_.Apply(x, saved.norm1, norm));
+  RETURN_IF_ERROR(
+      norm1_.BackwardWeight(deferred.d_norm1, x, saved.norm1, norm));
   RETURN_IF_ERROR(q_.BackwardWeight(norm, QueriesOf(deferred.d_qkv)));
   RETURN_IF_ERROR(k_.BackwardWeight(norm, KeysOf(deferred.d_qkv)));
-  RETURN_IF_ERROR(v_.BackwardWeight(norm, ValuesOf(deferred.d_qkv)));
-  return norm1_.BackwardWeight(deferred.d_norm1, x, saved.norm1);
+  return v_.BackwardWeight(norm, ValuesOf(deferred.d_qkv));
 }
 
 }  // namespace penstock

@@ -11,15 +11,6 @@ absl::Status Norm::Forward(ConstTensor x, Tensor out,
                             statistics.mean, statistics.rstd);
 }
 
-absl::Status Norm::Apply(ConstTensor x, const NormStatistics& statistics,
-                         Tensor out) const {
-  if (!bias_) {
-    return backend_.RmsNormApply(x, statistics.rstd, gain_.value, out);
-  }
-  return backend_.LayerNormApply(x, statistics.mean, statistics.rstd,
-                                 gain_.value, bias_->value, out);
-}
-
 absl::Status Norm::BackwardInput(ConstTensor dout, ConstTensor x,
                                  const NormStatistics& statistics,
                                  ConstTensor addend, Tensor dx) const {
@@ -32,14 +23,15 @@ absl::Status Norm::BackwardInput(ConstTensor dout, ConstTensor x,
 }
 
 absl::Status Norm::BackwardWeight(ConstTensor dout, ConstTensor x,
-                                  const NormStatistics& statistics) const {
+                                  const NormStatistics& statistics,
+                                  Tensor out) const {
   if (!bias_) {
-    return backend_.RmsNormBackwardWeight(dout, x, statistics.rstd,
-                                          gain_.gradient);
+    return backend_.RmsNormBackwardWeight(dout, x, statistics.rstd, gain_.value,
+                                          out, gain_.gradient);
   }
-  return backend_.LayerNormBackwardWeight(dout, x, statistics.mean,
-                                          statistics.rstd, gain_.gradient,
-                                          bias_->gradient);
+  return backend_.LayerNormBackwardWeight(
+      dout, x, statistics.mean, statistics.rstd, gain_.value, bias_->value, out,
+      gain_.gradient, bias_->gradient);
 }
 
 }  // namespace penstock

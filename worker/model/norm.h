@@ -17,7 +17,7 @@ struct NormStatistics {
 };
 
 // A layer norm with gain and bias, or an RMS norm with a gain. Does not own its
-// weights. Its output is computed again where the backward pass needs it.
+// weights.
 //
 // Thread-compatible. Errors of every method: those of the Backend.
 class Norm {
@@ -31,18 +31,17 @@ class Norm {
   absl::Status Forward(ConstTensor x, Tensor out,
                        const NormStatistics& statistics) const;
 
-  // The same bits from the statistics of a forward pass.
-  absl::Status Apply(ConstTensor x, const NormStatistics& statistics,
-                     Tensor out) const;
-
   // dx = addend + gradient with respect to x. The addend's data may be null,
   // for none; dx may be addend or dout.
   absl::Status BackwardInput(ConstTensor dout, ConstTensor x,
                              const NormStatistics& statistics,
                              ConstTensor addend, Tensor dx) const;
 
+  // Adds to the gradients of the weights. `out` is the output of the forward
+  // pass again, to the bit; its data may be null, for none.
   absl::Status BackwardWeight(ConstTensor dout, ConstTensor x,
-                              const NormStatistics& statistics) const;
+                              const NormStatistics& statistics,
+                              Tensor out) const;
 
  private:
   Backend& backend_;
