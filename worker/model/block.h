@@ -19,9 +19,9 @@ namespace penstock {
 //   middle = x + attention(norm1(x) Wqkv + bqkv) Wo + bo
 //   y = middle + gelu(norm2(middle) Wfc + bfc) Wproj + bproj
 //
-// Both norms' outputs and the GELU's are computed again where the backward pass
-// needs them, which costs a pass over memory each and saves 6 of 15 [N, hidden]
-// tensors a block.
+// Both norms' outputs and the GELU's are computed again in the backward pass,
+// where their inputs are read anyway; that saves 6 of 15 [N, hidden] tensors a
+// block.
 //
 // Thread-compatible.
 class Block : public Layer {
