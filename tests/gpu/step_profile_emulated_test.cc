@@ -2,6 +2,7 @@
 
 #include "gtest/gtest.h"
 #include "kernels/backend.h"
+#include "tests/gpu/same_calls.h"
 #include "tests/gpu/step_profile.h"
 
 namespace penstock::gpu {
@@ -19,15 +20,7 @@ TEST(StepProfileEmulatedTest, ADeviceIsAskedForWhatWasCountedWithoutOne) {
   const auto timed = ProfileStep(workload, {.kind = "cuda", .make_backend = [] {
                                               return MakeCudaBackend(0);
                                             }});
-  ASSERT_TRUE(counted.ok()) << counted.status();
-  ASSERT_TRUE(timed.ok()) << timed.status();
-  ASSERT_EQ(counted->calls.size(), timed->calls.size());
-  auto it = timed->calls.begin();
-  for (const auto& [call, count] : counted->calls) {
-    EXPECT_EQ(call, it->first) << call.operation;
-    EXPECT_EQ(count.calls, it->second.calls) << call.operation;
-    ++it;
-  }
+  ExpectSameCalls(counted, timed);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "kernels/backend.h"
 #include "tests/gpu/flops.h"
+#include "tests/gpu/same_calls.h"
 
 namespace penstock::gpu {
 namespace {
@@ -134,15 +135,7 @@ TEST(StepProfileOfGpt2Test, GptXlIsCountedAnywhere) {
 TEST(StepProfileOfGpt2Test, ADeviceIsAskedForWhatWasCountedWithoutOne) {
   const auto counted = ProfileStep(Gpt2(), {});
   const auto timed = ProfileStep(Gpt2(), {.make_backend = MakeCpuBackend});
-  ASSERT_TRUE(counted.ok()) << counted.status();
-  ASSERT_TRUE(timed.ok()) << timed.status();
-  ASSERT_EQ(counted->calls.size(), timed->calls.size());
-  auto it = timed->calls.begin();
-  for (const auto& [call, count] : counted->calls) {
-    EXPECT_EQ(call, it->first) << call.operation;
-    EXPECT_EQ(count.calls, it->second.calls) << call.operation;
-    ++it;
-  }
+  ExpectSameCalls(counted, timed);
 }
 
 }  // namespace
