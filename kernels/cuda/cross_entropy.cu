@@ -8,7 +8,8 @@ namespace penstock::cuda {
 namespace {
 
 // So large that the rows of all blocks that run at a time, two on each of a
-// GPU's multiprocessors, are still in its cache when they are read again.
+// GPU's multiprocessors, should be in its cache when they are read again: 26 MB
+// of an H200's 50 for 50,304 logits in bfloat16.
 constexpr int kThreadsMax = 1024;
 
 // A block per row, which is read twice and written once: the maximum and the
